@@ -1,0 +1,1 @@
+"""The lessons of TF 1.x: their data readers."""
