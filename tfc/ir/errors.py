@@ -1,0 +1,35 @@
+"""What tfc raises: `TfcError` and its kinds for what the user gave, `InternalError` for what tfc did wrong."""
+
+from __future__ import annotations
+
+
+class TfcError(Exception):
+    """Something the user gave cannot be compiled or run."""
+
+
+class ShapeError(TfcError):
+    """Operands whose shapes do not go together."""
+
+
+class DTypeError(TfcError):
+    """An operand of an element type that the op does not take."""
+
+
+class GraphError(TfcError):
+    """A graph put together wrongly: a value of another graph, an unknown name, a cycle."""
+
+
+class ParseError(TfcError):
+    """Malformed text; says the line, the column and what was expected there."""
+
+
+class VerifyError(TfcError):
+    """A graph, kernel or program that breaks a rule of its IR."""
+
+
+class KernelError(TfcError):
+    """A kernel that did what no kernel may: an access out of bounds, a race, a read of memory never written."""
+
+
+class InternalError(Exception):
+    """A bug in tfc."""

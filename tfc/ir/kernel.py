@@ -1,0 +1,297 @@
+"""The kernel IR: loop nests over index expressions, and the Program that runs kernels in order.
+
+    kernel scale(x: float32[n, 784] in, y: float32[n, 784] out) dims(n) {
+      for i < n parallel {
+        for j < 784 vector {
+          y[i, j] = mul(x[i, j], 2.0:float32)
+        }
+      }
+    }
+
+A loop runs from 0 to below its extent in steps of 1. A loop of any kind means what the serial loop means; the kind says
+how it may be run, so `vector`, `parallel`, `grid`, `block` and `lane` iterations must not depend on each other
+(`Accumulate` apart). `Barrier` is allowed below a `lane` loop only. Every access is inside its buffer, always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Union
+
+from .expr import At, Expr, Load, Name, Prim
+from .index import Dim, product, subs
+from .types import DType, Shape
+
+KINDS = ("serial", "unrolled", "vector", "parallel", "grid", "block", "lane")
+SPACES = ("arg", "arena", "stack", "register", "shared")
+ROLES = ("in", "out", "inout", "local")
+COMBINERS = ("add", "mul", "min", "max", "and", "or")
+"""Primitives that `Accumulate` may apply."""
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """A view of memory: element type, shape, strides in elements (None: row-major), where it lives.
+
+    `alias` says that it may share memory with another argument; without it no other argument overlaps it.
+    `align` is the alignment of its first element in bytes, 0 for the element's own.
+    """
+
+    name: str
+    dtype: DType
+    shape: Shape
+    role: str = "in"
+    space: str = "arg"
+    strides: Shape | None = None
+    align: int = 0
+    alias: bool = False
+
+    @property
+    def steps(self) -> Shape:
+        """Strides in elements, row-major where none are given."""
+        if self.strides is not None:
+            return self.strides
+        return tuple(product(self.shape[k + 1 :]) for k in range(len(self.shape)))
+
+    @property
+    def nbytes(self) -> Dim:
+        return product(self.shape) * self.dtype.size
+
+
+@dataclass(frozen=True)
+class For:
+    var: str
+    extent: Dim
+    body: Body
+    kind: str = "serial"
+
+
+@dataclass(frozen=True)
+class Let:
+    """Binds a name for the rest of the enclosing body."""
+
+    name: str
+    value: Expr
+
+
+@dataclass(frozen=True)
+class If:
+    condition: Expr
+    then: Body
+    orelse: Body = ()
+
+
+@dataclass(frozen=True)
+class Store:
+    buffer: str
+    index: Shape
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Accumulate:
+    """`buffer[index] = combiner(buffer[index], value)`; the order over a vector or parallel loop is free."""
+
+    buffer: str
+    index: Shape
+    value: Expr
+    combiner: str = "add"
+
+
+@dataclass(frozen=True)
+class Alloc:
+    """A local buffer for the rest of the enclosing body; its contents start undefined."""
+
+    buffer: Buffer
+
+
+@dataclass(frozen=True)
+class Check:
+    """Where the condition fails, the program reports the message of this number when it ends. Execution goes on."""
+
+    condition: Expr
+    message: int
+
+
+@dataclass(frozen=True)
+class Barrier:
+    """All iterations of the enclosing `lane` loop arrive before any goes on."""
+
+
+Stmt = Union[For, Let, If, Store, Accumulate, Alloc, Check, Barrier]
+Body = tuple[Stmt, ...]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A named nest: its buffers (arguments), its run-time dims, its body."""
+
+    name: str
+    buffers: tuple[Buffer, ...]
+    dims: tuple[str, ...]
+    body: Body
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A step: a kernel on the program's buffers, its dims given as expressions of the program's."""
+
+    kernel: str
+    args: tuple[str, ...]
+    dims: Shape = ()
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A buffer of a program and where it comes from.
+
+    `kind` is `feed`, `fetch`, `variable`, `constant` or `arena`; `offset` is the place in the arena in bytes.
+    """
+
+    buffer: Buffer
+    kind: str
+    offset: Dim = 0
+
+
+@dataclass(frozen=True)
+class Program:
+    """Buffers and steps: what one native call runs."""
+
+    name: str
+    dims: tuple[str, ...]
+    slots: tuple[Slot, ...]
+    kernels: tuple[Kernel, ...]
+    steps: tuple[Launch, ...]
+    arena: Dim = 0
+    """Size of the arena in bytes."""
+    messages: tuple[str, ...] = field(default=())
+    """What `Check` statements report, by number."""
+
+
+def walk(body: Body) -> Iterator[Stmt]:
+    """Every statement of a body, outermost first."""
+    for s in body:
+        yield s
+        if isinstance(s, For):
+            yield from walk(s.body)
+        elif isinstance(s, If):
+            yield from walk(s.then)
+            yield from walk(s.orelse)
+
+
+def exprs_of(s: Stmt) -> tuple[Expr, ...]:
+    """The expressions that a statement itself holds."""
+    match s:
+        case Let(value=e) | Store(value=e) | Accumulate(value=e) | If(condition=e) | Check(condition=e):
+            return (e,)
+    return ()
+
+
+def subexprs(e: Expr) -> Iterator[Expr]:
+    """An expression and all below it."""
+    yield e
+    if isinstance(e, Prim):
+        for a in e.args:
+            yield from subexprs(a)
+
+
+def map_expr(e: Expr, f: Callable[[Expr], Expr]) -> Expr:
+    """`e` with `f` applied to each subexpression, operands first."""
+    if isinstance(e, Prim):
+        args = tuple(map_expr(a, f) for a in e.args)
+        if any(new is not old for new, old in zip(args, e.args, strict=True)):
+            e = replace(e, args=args)
+    return f(e)
+
+
+def map_body(body: Body, statement: Callable[[Stmt], Stmt | Body], expr: Callable[[Expr], Expr] | None = None) -> Body:
+    """A body rebuilt inside out: `expr` on every expression, then `statement` on every statement, which may return many."""
+    out: list[Stmt] = []
+    for s in body:
+        if isinstance(s, For):
+            s = replace(s, body=map_body(s.body, statement, expr))
+        elif isinstance(s, If):
+            s = replace(s, then=map_body(s.then, statement, expr), orelse=map_body(s.orelse, statement, expr))
+        if expr is not None:
+            s = _map_exprs(s, expr)
+        new = statement(s)
+        out.extend(new if isinstance(new, tuple) else (new,))
+    return tuple(out)
+
+
+def _map_exprs(s: Stmt, f: Callable[[Expr], Expr]) -> Stmt:
+    if isinstance(s, (Let, Store, Accumulate)):
+        return replace(s, value=map_expr(s.value, f))
+    if isinstance(s, (If, Check)):
+        return replace(s, condition=map_expr(s.condition, f))
+    return s
+
+
+def substitute(body: Body, values: dict[str, Dim]) -> Body:
+    """A body with symbols replaced in every index, extent and shape; names bound by `Let` are not touched."""
+
+    def statement(s: Stmt) -> Stmt:
+        if isinstance(s, For):
+            return replace(s, extent=subs(s.extent, values))
+        if isinstance(s, (Store, Accumulate)):
+            return replace(s, index=tuple(subs(i, values) for i in s.index))
+        if isinstance(s, Alloc):
+            return replace(s, buffer=replace(s.buffer, shape=tuple(subs(d, values) for d in s.buffer.shape)))
+        return s
+
+    def expr(e: Expr) -> Expr:
+        if isinstance(e, At):
+            return At(subs(e.index, values))
+        if isinstance(e, Load):
+            return replace(e, index=tuple(subs(i, values) for i in e.index))
+        return e
+
+    return map_body(body, statement, expr)
+
+
+def rename(body: Body, names: dict[str, str]) -> Body:
+    """A body with buffers renamed."""
+
+    def statement(s: Stmt) -> Stmt:
+        if isinstance(s, (Store, Accumulate)):
+            return replace(s, buffer=names.get(s.buffer, s.buffer))
+        if isinstance(s, Alloc):
+            return replace(s, buffer=replace(s.buffer, name=names.get(s.buffer.name, s.buffer.name)))
+        return s
+
+    def expr(e: Expr) -> Expr:
+        return replace(e, buffer=names.get(e.buffer, e.buffer)) if isinstance(e, Load) else e
+
+    return map_body(body, statement, expr)
+
+
+__all__ = [
+    "COMBINERS",
+    "KINDS",
+    "ROLES",
+    "SPACES",
+    "Accumulate",
+    "Alloc",
+    "Barrier",
+    "Body",
+    "Buffer",
+    "Check",
+    "For",
+    "If",
+    "Kernel",
+    "Launch",
+    "Let",
+    "Name",
+    "Program",
+    "Slot",
+    "Stmt",
+    "Store",
+    "exprs_of",
+    "map_body",
+    "map_expr",
+    "rename",
+    "subexprs",
+    "substitute",
+    "walk",
+]
