@@ -48,10 +48,7 @@ def run_kernel(kernel: Kernel, arrays: Mapping[str, Array], dims: Mapping[str, i
     Each array has its buffer's dtype, shape and strides. Returns the numbers of the failed checks, ascending. Raises
     KernelError where an argument does not fit and where the kernel breaks a rule of the IR.
     """
-    buffers = {}
-    for b in kernel.buffers:
-        mask = np.zeros((*arrays[b.name].shape, 1), np.bool_) if b.role == "out" and b.name in arrays else None
-        buffers[b.name] = _argument(kernel, b, arrays, dims, mask)
+    buffers = {b.name: _argument(kernel, b, arrays, dims, unwritten=b.role == "out") for b in kernel.buffers}
     return _run(kernel, buffers, dims)
 
 
@@ -99,7 +96,7 @@ def index_value(x: Dim, values: Mapping[str, int]) -> int:
 
 @dataclass(frozen=True)
 class _Bound:
-    """A buffer in scope: its elements, which of their bytes were written (None: all), how many watched loops it stands in."""
+    """A buffer in scope: its elements, which bytes were written (None: all), how many watched loops are around it."""
 
     buffer: Buffer
     array: Array
@@ -289,28 +286,26 @@ class _Run:
 
 
 def _argument(
-    kernel: Kernel | Program,
-    buffer: Buffer,
-    arrays: Mapping[str, Array],
-    dims: Mapping[str, int],
-    written: Array | None,
+    owner: Kernel | Program, buffer: Buffer, arrays: Mapping[str, Array], dims: Mapping[str, int], unwritten: bool
 ) -> _Bound:
     """An array given for a buffer, with its dtype, shape and strides checked."""
-    name, kind = buffer.name, "kernel" if isinstance(kernel, Kernel) else "program"
+    name, where = buffer.name, f"{'kernel' if isinstance(owner, Kernel) else 'program'} {owner.name}"
     if name not in arrays:
-        raise KernelError(f"{kind} {kernel.name}: no array for {name}")
+        raise KernelError(f"{where}: no array for {name}")
     array = arrays[name]
     shape = tuple(index_value(d, dims) for d in buffer.shape)
     if array.dtype != buffer.dtype.np or array.shape != shape:
         given = f"{array.dtype}{_tuple(array.shape)}"
-        raise KernelError(f"{kind} {kernel.name}: {name} is {buffer.dtype}{_tuple(shape)}, the array is {given}")
+        raise KernelError(f"{where}: {name} is {buffer.dtype}{_tuple(shape)}, the array is {given}")
     steps = tuple(index_value(d, dims) for d in buffer.steps)
     given_steps = tuple(step // array.itemsize for step in array.strides)
     if array.size and any(n > 1 and a != b for n, a, b in zip(shape, steps, given_steps, strict=True)):
-        raise KernelError(
-            f"{kind} {kernel.name}: {name} has strides {_tuple(steps)}, the array has {_tuple(given_steps)}"
-        )
-    return _Bound(buffer, array, written)
+        raise KernelError(f"{where}: {name} has strides {_tuple(steps)}, the array has {_tuple(given_steps)}")
+    if not unwritten:
+        return _Bound(buffer, array, None)
+    strides = tuple(step * array.itemsize for step in steps)
+    flags = np.zeros(_span(shape, strides, array.itemsize), np.bool_)
+    return _Bound(buffer, array, _mask(flags, shape, strides, array.itemsize))
 
 
 def _slot(
@@ -318,8 +313,7 @@ def _slot(
 ) -> _Bound:
     b = slot.buffer
     if slot.kind != "arena":
-        mask = np.zeros((*arrays[b.name].shape, 1), np.bool_) if slot.kind == "fetch" and b.name in arrays else None
-        return _argument(program, b, arrays, dims, mask)
+        return _argument(program, b, arrays, dims, unwritten=slot.kind == "fetch")
     shape = tuple(index_value(d, dims) for d in b.shape)
     strides = tuple(index_value(d, dims) * b.dtype.size for d in b.steps)
     offset = index_value(slot.offset, dims)
@@ -345,15 +339,10 @@ def _launch(kernel: Kernel, step: Launch, slots: Mapping[str, _Bound], dims: Map
         if buffer.dtype != slot.buffer.dtype or not fits:
             have = f"{slot.buffer.dtype}{_tuple(slot.array.shape)}"
             raise KernelError(f"kernel {kernel.name}: {buffer.name} is {buffer.dtype}{_tuple(shape)}, {name} is {have}")
-        mask = slot.written
-        if shape == slot.array.shape:
-            out[buffer.name] = _Bound(buffer, slot.array, mask)
-            continue
-        array = np.lib.stride_tricks.as_strided(slot.array, shape, strides)
-        if mask is not None:
-            scale = mask.strides[-1] if mask.shape[-1] > 1 else None
-            steps = strides if scale else tuple(s // buffer.dtype.size for s in strides)
-            mask = np.lib.stride_tricks.as_strided(mask, (*shape, mask.shape[-1]), (*steps, 1))
+        array, mask = slot.array, slot.written
+        if shape != array.shape:
+            array = np.lib.stride_tricks.as_strided(array, shape, strides)
+            mask = None if mask is None else _mask(mask, shape, strides, buffer.dtype.size)
         out[buffer.name] = _Bound(buffer, array, mask)
     return out
 
