@@ -26,6 +26,7 @@ from .types import DType, Shape
 KINDS = ("serial", "unrolled", "vector", "parallel", "grid", "block", "lane")
 SPACES = ("arg", "arena", "stack", "register", "shared")
 ROLES = ("in", "out", "inout", "local")
+SLOT_KINDS = ("feed", "fetch", "variable", "constant", "arena")
 COMBINERS = ("add", "mul", "min", "max", "and", "or")
 """Primitives that `Accumulate` may apply."""
 
@@ -270,6 +271,7 @@ __all__ = [
     "COMBINERS",
     "KINDS",
     "ROLES",
+    "SLOT_KINDS",
     "SPACES",
     "Accumulate",
     "Alloc",
