@@ -31,7 +31,7 @@ imports:  ## check the direction of imports between the packages
 check: lint types imports test  ## all of the above
 
 demo:  ## train on the embedded digits and write the plots
-	$(PYTHON) -m tfc.cli demo digits
+	tfc demo digits
 
 bench-step:  ## time the training step (batch 100, 784 -> 10) beside NumPy, JAX and TensorFlow
 	$(PYTHON) -m benchmarks.step

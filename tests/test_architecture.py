@@ -83,3 +83,9 @@ def test_readme_names_the_two_commands() -> None:
     lines = (ROOT / "README.md").read_text().splitlines()
     assert '    pip install -e ".[demo]" && tfc demo digits' in lines
     assert '    pip install -e ".[test]" && python -m pytest -n 2' in lines
+
+
+def test_every_folder_of_sources_is_a_package() -> None:
+    """A folder without `__init__.py` would be left out of the wheel, and of the check of imports."""
+    folders = {folder for path in (ROOT / "tfc").rglob("*.py") for folder in path.relative_to(ROOT).parents[:-1]}
+    assert sorted(str(folder) for folder in folders if not (ROOT / folder / "__init__.py").is_file()) == []

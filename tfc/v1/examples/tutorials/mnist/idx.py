@@ -15,14 +15,19 @@ from typing import Any
 
 import numpy as np
 
+from tfc.ir.errors import TfcError
+
 UINT8 = 0x08
 GZIP_MAGIC = b"\x1f\x8b"
 
 UInt8Array = np.ndarray[Any, np.dtype[np.uint8]]
 
 
-class DataError(ValueError):
-    """A data set that cannot be read or downloaded: the message names the file and says why."""
+class DataError(TfcError, ValueError):
+    """A data set that cannot be read or downloaded: the message names the file and says why.
+
+    Also a ValueError, which is what TF 1.x raises for a bad file.
+    """
 
 
 def read_idx(path: Path, rank: int) -> UInt8Array:
