@@ -19,6 +19,10 @@ class GraphError(TfcError):
     """A graph put together wrongly: a value of another graph, an unknown name, a cycle."""
 
 
+class UnsupportedError(TfcError):
+    """Something that tfc does not do: an op with no gradient on the path of one, a form it does not read."""
+
+
 class ParseError(TfcError):
     """Malformed text; says the line, the column and what was expected there."""
 
