@@ -69,6 +69,7 @@ KEYWORDS = frozenset(("alloc", "barrier", "check", "for", "if", "let", "else", "
 WIDTH = 100
 """A kernel's buffers are written one to a line beyond this many columns."""
 
+_GIVEN = frozenset(p.name for p in PRIMITIVES.values() if p.result == "given")
 MAX_TERMS = 4096
 """The most terms that a product in an index may have: a short text can ask for exponentially many."""
 
@@ -100,7 +101,7 @@ def print_expr(e: Expr) -> str:
         case Load(buffer=buffer, index=index):
             return f"{buffer}[{_join(index)}]"
         case Prim(dtype, op, args):
-            given = f"<{dtype}>" if PRIMITIVES[op].result == "given" else ""
+            given = f"<{dtype}>" if op in _GIVEN else ""
             return f"{op}{given}({', '.join(map(print_expr, args))})"
     raise TypeError(f"not an expression: {e!r}")
 
@@ -368,7 +369,7 @@ class _Parser:
         start = lexer.token
         op = lexer.one_of(tuple(PRIMITIVES), "a primitive")
         given = None
-        if PRIMITIVES[op].result == "given":
+        if op in _GIVEN:
             lexer.expect("<")
             given = self.dtype()
             lexer.expect(">")
