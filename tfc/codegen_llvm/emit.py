@@ -1,0 +1,282 @@
+"""Program -> LLVM IR text: one internal function per kernel, and `tfc_run`, which calls them in order.
+
+    void @tfc_run(ptr slots, ptr dims, ptr arena, ptr status)
+
+`slots` points to the data pointers of the slots that do not live in the arena, in the order of the program's; `dims` to
+its dims as i64; `status` to an i32 that is 0 on entry and receives the message of the first failed `Check`, counted
+from 1.
+
+Loops of the kinds `parallel`, `grid`, `block` and `lane` run in order, on the calling thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tfc.ir.expr import At, Prim
+from tfc.ir.index import Dim, Index, product
+from tfc.ir.kernel import Accumulate, Alloc, Barrier, Body, Buffer, Check, For, If, Kernel, Launch, Let, Program, Store
+from tfc.ir.types import Shape
+from tfc.passes.target import Target
+
+from .context import Context, Region, View, memory_element
+from .errors import CodegenError
+from .expressions import value_of, value_of_all
+from .indices import index_value, resolve
+from .memory import accumulate, store
+from .writer import I1, I64, PTR, Value, Writer
+
+LARGEST_LOCAL = 64 << 10
+"""Bytes of the largest buffer on the stack; lowering puts larger ones into the arena."""
+
+
+def emit_program(program: Program, target: Target) -> str:
+    """The LLVM module of a program, for a target. Raises CodegenError for what this back end cannot compile."""
+    declarations: dict[str, str] = {}
+    functions = [_emit_kernel(k, target, declarations) for k in program.kernels]
+    functions.append(_emit_entry(program, target, declarations))
+    head = f'source_filename = "tfc"\ntarget triple = "{target.triple}"\n'
+    return "\n".join((head, *functions, *declarations.values(), ""))
+
+
+def _checks(body: Body) -> bool:
+    return any(
+        isinstance(s, Check)
+        or (isinstance(s, For) and _checks(s.body))
+        or (isinstance(s, If) and (_checks(s.then) or _checks(s.orelse)))
+        for s in body
+    )
+
+
+def _symbol(kernel: str) -> str:
+    return '@"k.' + kernel.replace("\\", "\\5C").replace('"', "\\22") + '"'
+
+
+def _emit_kernel(kernel: Kernel, target: Target, declarations: dict[str, str]) -> str:
+    w = Writer(declarations)
+    cx = Context(kernel.name, target, w)
+    parameters: list[str] = []
+    for d in kernel.dims:
+        cx.bind(d, Value(w.fresh("%d"), I64), 0)
+    for b in kernel.buffers:
+        pointer = Value(w.fresh("%b"), PTR)
+        align = b.align or b.dtype.size
+        reads = b.role == "in"
+        marks = ("" if b.alias else " noalias") + (" readonly" if reads else "")
+        parameters.append(f"ptr{marks} align {align} {pointer.text}")
+        cx.views[b.name] = View(b.dtype, pointer, b.steps, 0, align, constant=reads and not b.alias)
+    parameters += [cx.value(d).typed for d in kernel.dims]
+    if _checks(kernel.body):
+        cx.status = Value("%status", PTR)
+        parameters.append("ptr %status")
+    emit_body(cx, kernel.body)
+    return _function(f"internal void {_symbol(kernel.name)}({', '.join(parameters)})", w)
+
+
+def _function(head: str, w: Writer) -> str:
+    return "\n".join((f"define {head} nounwind {{", "entry:", *w.allocas, *w.lines, "  ret void", "}", ""))
+
+
+def emit_body(cx: Context, body: Body) -> None:
+    with cx.names():
+        for s in body:
+            _STATEMENTS[type(s)](cx, s)
+
+
+# --- statements
+
+
+def _for(cx: Context, s: For) -> None:
+    extent = resolve(cx, s.extent)
+    if isinstance(extent, int) and extent <= 0:
+        return
+    if s.kind in ("vector", "unrolled"):
+        if not isinstance(extent, int):
+            raise cx.error(f"the {s.kind} loop over {s.var} needs a constant extent, got {extent}")
+        (_vector if s.kind == "vector" and extent > 1 else _unrolled)(cx, s, extent)
+        return
+    count = index_value(cx, extent)
+    if count.lanes:
+        raise cx.error(f"the extent of the loop over {s.var} differs between the lanes of the vector loop around it")
+    high = extent - 1 if isinstance(extent, int) else None
+    with cx.w.loop(count) as counter, cx.names():
+        cx.bind(s.var, counter, 0, high)
+        emit_body(cx, s.body)
+
+
+def _unrolled(cx: Context, s: For, extent: int) -> None:
+    for k in range(extent):
+        with cx.names():
+            cx.symbols[s.var] = k
+            emit_body(cx, s.body)
+
+
+def _vector(cx: Context, s: For, extent: int) -> None:
+    if cx.lanes:
+        raise cx.error(f"the vector loop over {s.var} is inside another")
+    with cx.vector(s.var, extent):
+        emit_body(cx, s.body)
+
+
+def _let(cx: Context, s: Let) -> None:
+    if isinstance(s.value, At):
+        # Kept as an index, so that accesses through the name keep their form.
+        cx.symbols[s.name] = resolve(cx, s.value.index)
+        return
+    cx.bind(s.name, value_of(cx, s.value))
+
+
+def _if(cx: Context, s: If) -> None:
+    condition = value_of(cx, s.condition)
+    if condition.text in ("true", "false"):
+        emit_body(cx, s.then if condition.text == "true" else s.orelse)
+        return
+    inverse = cx.inverse(condition)
+    for branch, taken in ((s.then, condition), (s.orelse, inverse)):
+        if branch and condition.lanes:
+            _masked(cx, branch, cx.both(taken))
+        elif branch:
+            with cx.w.when(taken):
+                emit_body(cx, branch)
+
+
+def _masked(cx: Context, body: Body, mask: Value) -> None:
+    """A body under a lane mask; it gets a branch around it only if it does what needs an active lane."""
+    w = cx.w
+    then, done = w.fresh("then"), w.fresh("done")
+    some = cx.any(mask)
+    lines, at = w.lines, len(w.lines)
+    w.jump(then)
+    w.label(then)
+    region = Region()
+    with w.conditional(), cx.masked(mask, region):
+        emit_body(cx, body)
+    w.jump(done)
+    w.label(done)
+    if region.nonempty:
+        lines[at] = f"  br {some.typed}, label %{then}, label %{done}"
+
+
+def _store(cx: Context, s: Store) -> None:
+    value = value_of(cx, s.value)
+    store(cx, _view(cx, s.buffer), s.index, value)
+
+
+def _accumulate(cx: Context, s: Accumulate) -> None:
+    view, e = _view(cx, s.buffer), s.value
+    fused = s.combiner == "add" and view.dtype.is_float and cx.target.fma
+    factors = e.args if fused and isinstance(e, Prim) and e.op == "mul" else (e,)
+    accumulate(cx, view, s.index, s.combiner, value_of_all(cx, *factors))
+
+
+def _view(cx: Context, buffer: str) -> View:
+    if buffer not in cx.views:
+        raise cx.error(f"buffer {buffer} is not known here")
+    return cx.views[buffer]
+
+
+def _alloc(cx: Context, s: Alloc) -> None:
+    b = s.buffer
+    if b.space not in ("register", "stack"):
+        raise cx.error(f"buffer {b.name} is in space {b.space}; the CPU has register and stack")
+    lanes = cx.lanes or 1
+    shape = tuple(resolve(cx, d) for d in b.shape)
+    size = product(shape)
+    if not isinstance(size, int):
+        raise cx.error(f"local buffer {b.name} needs constant dims, got {shape}")
+    if size * lanes * b.dtype.size > LARGEST_LOCAL:
+        raise cx.error(f"local buffer {b.name} of {size * lanes * b.dtype.size} bytes is larger than {LARGEST_LOCAL}")
+    pointer = Value(cx.w.fresh("%a"), PTR)
+    cx.w.allocas.append(f"  {pointer.text} = alloca [{size * lanes} x {memory_element(b.dtype)}], align 64")
+    # In a vector loop each lane has its own, side by side.
+    steps: Shape = tuple(resolve(cx, step) * lanes for step in b.steps)
+    origin: Dim = Index.symbol(cx.lane) if cx.lanes else 0
+    cx.views[b.name] = View(b.dtype, pointer, steps, origin, 64, local=True)
+
+
+def _check(cx: Context, s: Check) -> None:
+    w, condition = cx.w, value_of(cx, s.condition)
+    failed = cx.inverse(condition)
+    if failed.lanes or cx.mask is not None:
+        failed = cx.any(cx.both(failed))
+    status = cx.status
+    assert status is not None
+    with w.when(failed):
+        old = w.effect("i32", 0, f"load i32, {status.typed}, align 4")
+        first = w.pure(I1, 0, f"icmp eq {old.typed}, 0", old)
+        new = w.pure("i32", 0, f"select {first.typed}, i32 {s.message + 1}, {old.typed}", first, old)
+        w.emit(f"  store {new.typed}, {status.typed}, align 4")
+
+
+def _barrier(cx: Context, s: Barrier) -> None:
+    raise cx.error("barriers belong to device kernels")
+
+
+_STATEMENTS: dict[type, Callable[[Context, Any], None]] = {
+    For: _for,
+    Let: _let,
+    If: _if,
+    Store: _store,
+    Accumulate: _accumulate,
+    Alloc: _alloc,
+    Check: _check,
+    Barrier: _barrier,
+}
+
+
+# --- the entry
+
+
+def _emit_entry(program: Program, target: Target, declarations: dict[str, str]) -> str:
+    w = Writer(declarations)
+    cx = Context(f"{program.name} (entry)", target, w)
+    for k, d in enumerate(program.dims):
+        at = w.pure(PTR, 0, f"getelementptr i64, ptr %dims, i64 {k}")
+        cx.bind(d, w.effect(I64, 0, f"load i64, {at.typed}, align 8"), 0)
+    pointers = _slot_pointers(program, cx)
+    kernels = {k.name: k for k in program.kernels}
+    for step in program.steps:
+        _launch(cx, step, kernels, pointers, {s.buffer.name: s.buffer for s in program.slots})
+    parameters = ", ".join(f"ptr noalias {p}" for p in ("%slots", "%dims", "%arena", "%status"))
+    return _function(f"void @tfc_run({parameters})", w)
+
+
+def _slot_pointers(program: Program, cx: Context) -> dict[str, Value]:
+    pointers: dict[str, Value] = {}
+    given = 0
+    for slot in program.slots:
+        if slot.kind == "arena":
+            offset = index_value(cx, resolve(cx, slot.offset))
+            pointers[slot.buffer.name] = cx.w.pure(PTR, 0, f"getelementptr i8, ptr %arena, {offset.typed}", offset)
+            continue
+        at = cx.w.pure(PTR, 0, f"getelementptr ptr, ptr %slots, i64 {given}")
+        pointers[slot.buffer.name] = cx.w.effect(PTR, 0, f"load ptr, {at.typed}, align 8")
+        given += 1
+    return pointers
+
+
+def _launch(
+    cx: Context, step: Launch, kernels: dict[str, Kernel], pointers: dict[str, Value], buffers: dict[str, Buffer]
+) -> None:
+    kernel = kernels.get(step.kernel)
+    if kernel is None:
+        raise CodegenError(f"the program launches {step.kernel}, which it does not have")
+    if len(step.args) != len(kernel.buffers) or len(step.dims) != len(kernel.dims):
+        raise CodegenError(
+            f"the launch of {step.kernel} gives {len(step.args)} buffers and {len(step.dims)} dims, "
+            f"expected {len(kernel.buffers)} and {len(kernel.dims)}"
+        )
+    for name, parameter in zip(step.args, kernel.buffers, strict=True):
+        if name not in pointers:
+            raise CodegenError(f"the launch of {step.kernel} names {name}, which is no slot of the program")
+        if buffers[name].dtype != parameter.dtype:
+            raise CodegenError(
+                f"the launch of {step.kernel} passes {name} of {buffers[name].dtype} as {parameter.name} "
+                f"of {parameter.dtype}"
+            )
+    args = [pointers[name].typed for name in step.args]
+    args += [index_value(cx, resolve(cx, d)).typed for d in step.dims]
+    if _checks(kernel.body):
+        args.append("ptr %status")
+    cx.w.emit(f"  call void {_symbol(kernel.name)}({', '.join(args)})")

@@ -1,0 +1,134 @@
+"""LLVM IR text -> machine code -> a callable, through llvmlite."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import itertools
+from collections.abc import Callable
+from functools import cache, cached_property
+from typing import Any
+
+from tfc.ir.errors import UnsupportedError
+from tfc.ir.kernel import Program
+from tfc.passes.target import Target
+
+from . import cache as disk
+from .emit import emit_program
+
+OLDEST = (0, 45)
+"""The first llvmlite whose LLVM has the forms that the emission uses (`splat` constants)."""
+GENERATION = "1"
+"""Changes where the way from the same text to machine code does."""
+
+_RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+_numbers = itertools.count()
+
+
+@cache
+def _version() -> str:
+    """Checks llvmlite; gives its version and LLVM's."""
+    import llvmlite
+    import llvmlite.binding as llvm
+
+    numbers = tuple(int(n) for n in llvmlite.__version__.split(".")[:2])
+    if numbers < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        raise UnsupportedError(f"llvmlite {llvmlite.__version__} is too old: tfc needs {oldest} or newer")
+    return f"{llvmlite.__version__}/{'.'.join(map(str, llvm.llvm_version_info))}"
+
+
+@cache
+def _llvm() -> Any:
+    """LLVM, ready for this machine."""
+    import llvmlite.binding as llvm
+
+    _version()
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    with contextlib.suppress(RuntimeError):  # where libm is part of libc
+        llvm.load_library_permanently("libm.so.6")
+    return llvm
+
+
+@cache
+def _linker() -> Any:
+    """The JIT's linker: it loads object images, whatever target they are for."""
+    return _llvm().create_lljit_compiler(use_jit_link=True)
+
+
+def _machine(target: Target) -> Any:
+    llvm = _llvm()
+    return llvm.Target.from_triple(target.triple).create_target_machine(
+        cpu="", features=target.features, opt=3, reloc="pic", codemodel="default"
+    )
+
+
+def _optimise(ir: str, target: Target) -> tuple[Any, Any]:
+    """The module after the passes, and the machine to emit it with.
+
+    The emission has done what LICM and value numbering would do; LLVM turns local buffers into registers and tidies up.
+    """
+    llvm, machine = _llvm(), _machine(target)
+    module = llvm.parse_assembly(ir, llvm.create_context())
+    manager = llvm.create_new_function_pass_manager()
+    manager.add_sroa_pass()
+    manager.add_simplify_cfg_pass()
+    manager.add_instruction_combine_pass()
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
+    for function in module.functions:
+        if not function.is_declaration:
+            manager.run(function, builder)
+    return module, machine
+
+
+class NativeProgram:
+    """A program in machine code.
+
+    `run(slots, dims, arena, status)` takes addresses: of the data pointers of the slots outside the arena, of the dims
+    (int64), of the arena (64-byte aligned), of an int32 that is 0 and receives the number of the failed check, from 1.
+    It releases the GIL and may run on several threads at once. The code lives as long as this object.
+    """
+
+    run: Callable[[int, int, int, int], None]
+
+    def __init__(self, name: str, target: Target, llvm_ir: str, image: bytes) -> None:
+        self.name = name
+        self.target = target
+        self.llvm_ir = llvm_ir
+        self.object_image = image
+        builder = _llvm().JITLibraryBuilder()
+        builder.add_object_img(image).add_current_process().export_symbol("tfc_run")
+        self._tracker = builder.link(_linker(), f"tfc.{next(_numbers)}")
+        self.run = _RUN(self._tracker["tfc_run"])
+
+    @cached_property
+    def optimised_ir(self) -> str:
+        """The LLVM IR that machine code is generated from."""
+        return str(_optimise(self.llvm_ir, self.target)[0])
+
+    def assembly(self) -> str:
+        """The machine code as text."""
+        module, machine = _optimise(self.llvm_ir, self.target)
+        return str(machine.emit_assembly(module))
+
+
+def compile_text(ir: str, target: Target) -> bytes:
+    """The object image of a module."""
+    module, machine = _optimise(ir, target)
+    return bytes(machine.emit_object(module))
+
+
+def compile_program(program: Program, target: Target, *, cache: bool = True) -> NativeProgram:
+    """Machine code for a program on this machine; from the disk cache where it is there and `cache` holds.
+
+    Raises CodegenError for a program that this back end cannot compile.
+    """
+    ir = emit_program(program, target)
+    name = disk.key(ir, target.triple, target.features, GENERATION, _version())
+    image = disk.load(name) if cache else None
+    if image is None:
+        image = compile_text(ir, target)
+        if cache:
+            disk.store(name, image)
+    return NativeProgram(program.name, target, ir, image)
