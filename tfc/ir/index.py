@@ -172,15 +172,10 @@ def _atom_bounds(atom: Atom, ranges: Ranges) -> tuple[int | None, int | None]:
     if atom.is_symbol:
         return ranges.get(atom.name, (0, None))
     (alo, ahi), (blo, bhi) = bounds(atom.args[0], ranges), bounds(atom.args[1], ranges)
-    if atom.name == "floordiv":
-        if blo is None or blo <= 0:
+    if atom.name in ("floordiv", "mod"):
+        if blo is None or blo < 0:
             return None, None
-        if alo is not None and alo >= 0:
-            return (0 if bhi is None else alo // bhi), (None if ahi is None else ahi // blo)
-        return (None if alo is None else alo // blo), (None if ahi is None else max(ahi // blo, 0))
-    if atom.name == "mod":
-        high = None if bhi is None else bhi - 1
-        return 0, ahi if alo is not None and alo >= 0 and ahi is not None and (high is None or ahi < high) else high
+        return _division_bounds(atom.name, (alo, ahi), max(blo, 1), None if bhi is None else max(bhi, 1))
     lows, highs = [alo, blo], [ahi, bhi]
     if atom.name == "min":
         known = [h for h in highs if h is not None]
@@ -188,6 +183,19 @@ def _atom_bounds(atom: Atom, ranges: Ranges) -> tuple[int | None, int | None]:
     known = [x for x in lows if x is not None]
     low = max(known) if known and atom.name == "max" else None if alo is None or blo is None else min(alo, blo)
     return low, (None if ahi is None or bhi is None else max(ahi, bhi))
+
+
+def _division_bounds(
+    name: str, dividend: tuple[int | None, int | None], blo: int, bhi: int | None
+) -> tuple[int | None, int | None]:
+    """Bounds of a quotient or a rest; the divisor is at least 1, for division by 0 has no value."""
+    alo, ahi = dividend
+    if name == "floordiv":
+        if alo is not None and alo >= 0:
+            return (0 if bhi is None else alo // bhi), (None if ahi is None else ahi // blo)
+        return (None if alo is None else alo // blo), (None if ahi is None else max(ahi // blo, 0))
+    high = None if bhi is None else bhi - 1
+    return 0, ahi if alo is not None and alo >= 0 and ahi is not None and (high is None or ahi < high) else high
 
 
 def floordiv(a: Dim, b: Dim, ranges: Ranges | None = None) -> Dim:
@@ -371,7 +379,7 @@ def parse_dim(text: str) -> Dim:
     """The dim that `str` printed. Raises ValueError on anything else."""
     try:
         return _from_ast(ast.parse(text.strip(), mode="eval").body)
-    except (SyntaxError, RecursionError, MemoryError) as error:
+    except (SyntaxError, RecursionError, MemoryError, ZeroDivisionError) as error:
         raise ValueError(f"not an integer expression: {text!r}") from error
 
 
