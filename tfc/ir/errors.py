@@ -7,11 +7,11 @@ class TfcError(Exception):
     """Something the user gave cannot be compiled or run."""
 
 
-class ShapeError(TfcError):
+class ShapeError(TfcError, ValueError):
     """Operands whose shapes do not go together."""
 
 
-class DTypeError(TfcError):
+class DTypeError(TfcError, TypeError):
     """An operand of an element type that the op does not take."""
 
 
