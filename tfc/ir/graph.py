@@ -65,9 +65,9 @@ class Node:
     ) -> None:
         self.graph = graph
         self.op = op
-        self.operands = operands
+        self.operands: tuple[Value, ...] = operands
         self.attrs = attrs
-        self.results = tuple(Value(self, k, t) for k, t in enumerate(types))
+        self.results: tuple[Value, ...] = tuple(Value(self, k, t) for k, t in enumerate(types))
         self.name = name
         self.loc = loc
         self.control = control

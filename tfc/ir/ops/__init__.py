@@ -1,5 +1,5 @@
 """The ops, one declaration each; importing this package fills the registry."""
 
-from . import common, math, reduce
+from . import array, common, linalg, math, reduce, state
 
-__all__ = ["common", "math", "reduce"]
+__all__ = ["array", "common", "linalg", "math", "reduce", "state"]

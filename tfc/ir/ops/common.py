@@ -40,10 +40,10 @@ def elementwise(
 ) -> Op:
     """Declares an op on the elements of operands that are broadcast together and share a dtype of the kinds.
 
-    `result` is the result's dtype where it is not the operands'.
+    `result` is the result's dtype where it is not the operands'. `scalar` and `ref` also take the op's attributes.
     """
 
-    def infer(shapes: Shapes, *types: TensorType) -> TensorType:
+    def infer(shapes: Shapes, *types: TensorType, **attrs: Any) -> TensorType:
         found = need(types, kinds)
         return TensorType(result or found, shapes.broadcast(*(t.shape for t in types)))
 
@@ -59,7 +59,7 @@ def _constant_element(b: Element, node: Node, at: Shape) -> Expr:
     return Const(node.type.dtype, value.reshape(-1)[0].item())
 
 
-constant = declare("constant", _constant_type, ref=lambda value: value, element=_constant_element, attrs=("value",))
+constant: Op = declare("constant", _constant_type, ref=lambda value: value, element=_constant_element, attrs=("value",))
 """A tensor known at compile time; lowering makes an element of it only where all its elements are one number."""
 
 
@@ -71,6 +71,11 @@ def const(graph: Graph, value: Any, of: DType) -> Value:
 def like(x: Value, value: Any) -> Value:
     """A scalar constant of the dtype of `x`, in its graph."""
     return const(x.node.graph, value, x.type.dtype)
+
+
+def no_gradient(node: Node, *dys: Value) -> list[Value | None]:
+    """The gradient of an op that is flat wherever it has a slope: none for any operand."""
+    return [None] * len(node.operands)
 
 
 def same_shape(a: Value, b: Value) -> bool:
@@ -106,7 +111,7 @@ def _sum_to_grad(node: Node, dy: Value) -> list[Value | None]:
     return [broadcast_like(dy, node.operands[0]), None]
 
 
-sum_to = declare("sum_to", _sum_to_type, ref=_sum_to_ref, decompose=_sum_to_graph, grad=_sum_to_grad)
+sum_to: Op = declare("sum_to", _sum_to_type, ref=_sum_to_ref, decompose=_sum_to_graph, grad=_sum_to_grad)
 """The first operand summed over the axes along which the second's shape was broadcast to make it."""
 
 
@@ -114,7 +119,7 @@ def _broadcast_like_graph(node: Node) -> Value:
     return REGISTRY["broadcast_to"](node.operands[0], shape=node.operands[1].type.dims)
 
 
-broadcast_like = declare(
+broadcast_like: Op = declare(
     "broadcast_like",
     lambda shapes, x, like: TensorType(x.dtype, like.shape),
     ref=lambda x, like: np.broadcast_to(x, like.shape),
@@ -140,6 +145,7 @@ __all__ = [
     "elementwise",
     "like",
     "need",
+    "no_gradient",
     "same_shape",
     "sum_to",
     "unbroadcast",
