@@ -1,0 +1,32 @@
+"""The rewrites of kernel IR that schedules are made of. Each is a function from a kernel to one that means the same."""
+
+from .lanes import accumulate_lanes
+from .loops import bind, distribute, merge, parallelise, reorder, split, unroll, vectorise
+from .nest import ScheduleError
+from .simplify import simplify_kernel
+from .staging import Axis, stage, unguard
+from .storage import compute_at, inline, place, shrink
+from .views import flatten, fuse
+
+__all__ = [
+    "Axis",
+    "ScheduleError",
+    "accumulate_lanes",
+    "bind",
+    "compute_at",
+    "distribute",
+    "flatten",
+    "fuse",
+    "inline",
+    "merge",
+    "parallelise",
+    "place",
+    "reorder",
+    "shrink",
+    "simplify_kernel",
+    "split",
+    "stage",
+    "unguard",
+    "unroll",
+    "vectorise",
+]

@@ -1,0 +1,155 @@
+"""Bounds of indices over loops whose extents are symbols: what interval arithmetic on numbers cannot show.
+
+A loop variable is eliminated by putting its first or last value in its place, whichever makes the index smaller; so
+`n - 1 - (6*io + ii)` with `ii < 6` and `io < floordiv(n, 6)` comes down to `n - 6*floordiv(n, 6)`, which is at least 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from tfc.ir.index import Atom, Dim, Index, Ranges, bounds, floordiv, linear_in, mod, product
+
+
+@dataclass(frozen=True)
+class Span:
+    """A variable and its first and last value."""
+
+    name: str
+    low: Dim
+    high: Dim
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Spans of variables (one's ends may use those before it), indices known to be at least 0, names of any value."""
+
+    spans: tuple[Span, ...]
+    holds: tuple[Dim, ...] = ()
+    opaque: frozenset[str] = frozenset()
+
+    @cached_property
+    def ranges(self) -> Ranges:
+        """The spans as numbers, where they have such."""
+        out: dict[str, tuple[int | None, int | None]] = dict.fromkeys(self.opaque, (None, None))
+        for s in self.spans:
+            out[s.name] = (bounds(s.low, out)[0], bounds(s.high, out)[1])
+        return out
+
+    def within(self, spans: Iterable[Span]) -> Facts:
+        """The same with further, inner spans."""
+        return Facts((*self.spans, *spans), self.holds, self.opaque)
+
+
+def lower(x: Dim, spans: Iterable[Span], ranges: Ranges) -> Dim | None:
+    """A dim without the spans' names that `x` is never below; None where none is found."""
+    current: Dim | None = x
+    for span in reversed(tuple(spans)):
+        if current is None or isinstance(current, int):
+            break
+        if span.name in current.symbols:
+            current = _eliminate(current, span, ranges)
+    return current
+
+
+def upper(x: Dim, spans: Iterable[Span], ranges: Ranges) -> Dim | None:
+    """A dim without the spans' names that `x` is never above; None where none is found."""
+    below = lower(-x, spans, ranges)
+    return None if below is None else -below
+
+
+def _eliminate(x: Index, span: Span, ranges: Ranges) -> Dim | None:
+    form = linear_in(x, span.name)
+    if form is None:
+        without_calls = _free(x, ranges, span.name)
+        form = None if without_calls is None else linear_in(without_calls, span.name)
+    if form is None:
+        return None
+    c, rest = form
+    low, high = bounds(c, ranges)
+    if low is not None and low >= 0:
+        return c * span.low + rest
+    return c * span.high + rest if high is not None and high <= 0 else None
+
+
+def _free(x: Dim, ranges: Ranges, name: str | None = None) -> Dim | None:
+    """A dim not above `x` in which no function is called (of `name`, if one is given)."""
+    for _ in range(8):
+        if isinstance(x, int):
+            return x
+        x = _without_mod(x, name)
+        calls = [(m, c, a) for m, c in _terms(x) for a in m if _is_call(a, name)]
+        if not calls:
+            return x
+        monomial, c, atom = calls[0]
+        others = list(monomial)
+        others.remove(atom)
+        bound = _below_call(c * product(map(_symbol, others)), atom, ranges)
+        if bound is None:
+            return None
+        x = x - Index(((monomial, c),)) + bound
+    return None
+
+
+def _terms(x: Dim) -> tuple[tuple[tuple[Atom, ...], int], ...]:
+    return x.terms if isinstance(x, Index) else ()
+
+
+def _symbol(atom: Atom) -> Index:
+    return Index((((atom,), 1),))
+
+
+def _is_call(atom: Atom, name: str | None) -> bool:
+    return not atom.is_symbol and (name is None or name in _symbol(atom).symbols)
+
+
+def _without_mod(x: Index, name: str | None) -> Dim:
+    """`mod(a, b)` as `a - b*floordiv(a, b)`, so that it cancels against its quotient."""
+    total: Dim = x
+    for monomial, c in x.terms:
+        for atom in monomial:
+            if atom.name == "mod" and _is_call(atom, name):
+                rest = list(monomial)
+                rest.remove(atom)
+                a, b = atom.args
+                new = c * product(map(_symbol, rest)) * (a - b * floordiv(a, b))
+                total = total - Index(((monomial, c),)) + new
+                break
+    return total
+
+
+def _below_call(c: Dim, atom: Atom, ranges: Ranges) -> Dim | None:
+    """A dim not above `c * atom`."""
+    low, high = bounds(c, ranges)
+    positive = low is not None and low >= 0
+    if not positive and (high is None or high > 0):
+        return None
+    if atom.name == "floordiv" and mod(c, atom.args[1]) == 0:
+        a, b = atom.args
+        quotient = floordiv(c, b)
+        return quotient * (a - b + 1) if positive else quotient * a
+    number = bounds(_symbol(atom), ranges)[0 if positive else 1]
+    if number is not None:
+        return c * number
+    if (atom.name == "min" and not positive) or (atom.name == "max" and positive):
+        return c * atom.args[0]
+    return None
+
+
+def at_least_0(x: Dim, facts: Facts) -> bool:
+    """Whether `x >= 0` can be shown, by the spans alone or with one of the facts."""
+    return any(_spans_show(x - fact, facts) for fact in (0, *facts.holds))
+
+
+def _spans_show(x: Dim, facts: Facts) -> bool:
+    low = bounds(x, facts.ranges)[0]
+    if low is not None and low >= 0:
+        return True
+    below = lower(x, facts.spans, facts.ranges)
+    below = None if below is None else _free(below, facts.ranges)
+    if below is None:
+        return False
+    low = bounds(below, facts.ranges)[0]
+    return low is not None and low >= 0

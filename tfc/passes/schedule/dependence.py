@@ -1,0 +1,142 @@
+"""Dependences between iterations: how far apart two accesses of one element can be.
+
+For accesses `A` at iteration `p` and `B` at `q` of the loops of a band, each dim of the index says `A(p) = B(q)`. From
+`6*io + ii = 6*io' + ii'` with `ii, ii' < 6` follows `io' - io = 0`, then `ii' - ii = 0`: distances are intervals,
+narrowed dim by dim. What cannot be narrowed stays unknown, and the rewrite that asked is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+
+from tfc.ir.index import Dim, Index, bounds, linear_in, subs, symbols_of
+from tfc.ir.kernel import Body, Buffer, For
+
+from .bounds import Facts, Span, at_least_0
+from .nest import Access, accesses, allocated
+
+Interval = tuple[int | None, int | None]
+"""Inclusive; None where there is no bound."""
+ZERO: Interval = (0, 0)
+Distances = dict[str, Interval]
+
+
+def conflict(a: Access, b: Access, buffers: Mapping[str, Buffer]) -> bool:
+    """Whether the order of two accesses can matter, were they of one element."""
+    if not (a.writes or b.writes) or (a.accumulates and a.kind == b.kind and a.buffer == b.buffer):
+        return False
+    return a.buffer == b.buffer or (buffers[a.buffer].alias and buffers[b.buffer].alias)
+
+
+def conflicts(first: Body, second: Body, buffers: Mapping[str, Buffer]) -> list[tuple[Access, Access]]:
+    """Pairs of accesses, one of each body, whose order can matter; buffers that a body allocates are its own."""
+    own = allocated(first) | allocated(second)
+    left, right = ([a for a in accesses(body) if a.buffer not in own] for body in (first, second))
+    return [(a, b) for a, b in product(left, right) if conflict(a, b, buffers)]
+
+
+def independent(first: Body, second: Body, buffers: Mapping[str, Buffer], facts: Facts) -> bool:
+    """Whether two bodies may change places."""
+    return all(distances(a, b, (), facts) is None for a, b in conflicts(first, second, buffers))
+
+
+def distances(a: Access, b: Access, band: Sequence[For], facts: Facts) -> Distances | None:
+    """For each loop of the band, iteration of `b` minus iteration of `a` where both touch one element; None if never.
+
+    `facts` are those outside the band. Loops of the accesses that are not in the band run freely in each.
+    """
+    names = [loop.var for loop in band]
+    found: Distances = {}
+    for loop in band:
+        last = bounds(loop.extent - 1, facts.ranges)[1]
+        found[loop.var] = (None if last is None else -last, last)
+    if a.buffer != b.buffer:
+        return found
+    other = {loop.var: Index.symbol(loop.var + "'") for loop in b.loops if loop.var not in names}
+    moved = {v: Index.symbol(v) + Index.symbol(_delta(v)) for v in names}
+    spans = (
+        *(Span(loop.var, 0, loop.extent - 1) for loop in a.loops),
+        *(_primed(loop, {**other, **moved}) for loop in b.loops if loop.var not in names),
+    )
+    defined = {s.name for s in spans}
+    inner = facts.within((*_missing(band, defined), *spans))
+    for _ in range(2):
+        for ia, ib in zip(a.index, b.index, strict=True):
+            if symbols_of(ia, ib) & facts.opaque:
+                continue
+            if not _narrow(subs(ib, {**other, **moved}) - ia, band, inner, found):
+                return None
+    return found
+
+
+def _delta(var: str) -> str:
+    return f"{var}''"
+
+
+def _missing(band: Sequence[For], defined: set[str]) -> Iterable[Span]:
+    return (Span(loop.var, 0, loop.extent - 1) for loop in band if loop.var not in defined)
+
+
+def _primed(loop: For, names: Mapping[str, Dim]) -> Span:
+    return Span(loop.var + "'", 0, subs(loop.extent, names) - 1)
+
+
+def _narrow(difference: Dim, band: Sequence[For], inner: Facts, found: Distances) -> bool:
+    """Narrows the distances by `difference == 0`; False where that cannot be."""
+    if isinstance(difference, int) and difference != 0:
+        return False
+    deltas = tuple(_delta_span(loop, found[loop.var]) for loop in band)
+    facts = inner.within(deltas)
+    if at_least_0(difference - 1, facts) or at_least_0(-difference - 1, facts):
+        return False
+    for loop in band:
+        form = linear_in(difference, _delta(loop.var))
+        if form is None or form[0] == 0:
+            continue
+        c, rest = form
+        if not at_least_0(c - 1, facts):
+            c, rest = -c, -rest
+        if not at_least_0(c - 1, facts):
+            continue
+        if at_least_0(c - 1 - rest, facts) and at_least_0(c - 1 + rest, facts):
+            new: Interval = ZERO
+        else:
+            new = _quotient(rest, c, facts)
+        low, high = _intersect(found[loop.var], new)
+        if low is not None and high is not None and low > high:
+            return False
+        found[loop.var] = (low, high)
+    return True
+
+
+def _delta_span(loop: For, known: Interval) -> Span:
+    low, high = known
+    return Span(_delta(loop.var), 1 - loop.extent if low is None else low, loop.extent - 1 if high is None else high)
+
+
+def _quotient(rest: Dim, c: Dim, facts: Facts) -> Interval:
+    """The interval of `d` with `c*d + rest == 0`."""
+    if not isinstance(c, int):
+        return (None, None)
+    low, high = bounds(rest, facts.ranges)
+    return (None if high is None else -(high // c), None if low is None else (-low) // c)
+
+
+def _intersect(a: Interval, b: Interval) -> Interval:
+    lows = [x for x in (a[0], b[0]) if x is not None]
+    highs = [x for x in (a[1], b[1]) if x is not None]
+    return (max(lows) if lows else None, min(highs) if highs else None)
+
+
+def carried(loop: For, buffers: Mapping[str, Buffer], facts: Facts) -> tuple[Access, Access] | None:
+    """Two accesses by which one iteration of a loop depends on another, or None."""
+    for a, b in conflicts(loop.body, loop.body, buffers):
+        between = distances(_inside(a, loop), _inside(b, loop), (loop,), facts)
+        if between is not None and between[loop.var] != ZERO:
+            return a, b
+    return None
+
+
+def _inside(a: Access, loop: For) -> Access:
+    return Access(a.buffer, a.index, a.kind, (loop, *a.loops), a.guards)

@@ -1,0 +1,152 @@
+"""A reduction into many partial results: what lets a sum run in vector lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tfc.ir.expr import Expr, Load, identity
+from tfc.ir.index import Dim, Index, floordiv, mod, symbols_of
+from tfc.ir.kernel import Accumulate, Alloc, Body, Buffer, For, If, Kernel, Let, Store, substitute, walk
+from tfc.ir.types import Shape
+
+from .bounds import Facts
+from .nest import (
+    ScheduleError,
+    accesses,
+    buffer_table,
+    check_free,
+    facts_at,
+    guarded,
+    less,
+    locate,
+    map_accesses,
+    nested,
+    renamed_copy,
+    replace_loop,
+    tidy,
+)
+from .window import Window, all_spans, window
+
+
+@dataclass(frozen=True)
+class _Partial:
+    """The partial results of one accumulated buffer: the window's kept dims, then chains and lanes."""
+
+    target: Buffer
+    part: Buffer
+    combiner: str
+    box: Window
+    kept: tuple[int, ...]
+
+
+def accumulate_lanes(k: Kernel, var: str, width: int, *, name: str, unroll: int = 1, space: str = "register") -> Kernel:
+    """A reduction over `var` into `unroll` chains of `width` lanes, combined at the end.
+
+        for k < 20 { s[] add= x[k] }
+        -> alloc p: float32[1, 8] register
+           for p_init_u < 1 unrolled { for p_init_l < 8 vector { p[p_init_u, p_init_l] = 0.0 } }
+           for k < 2 { for k_u < 1 unrolled { for k_l < 8 vector { p[k_u, k_l] add= x[8*k + 8*k_u + k_l] } } }
+           for k_u_tail < 1 unrolled { for k_l_tail < 8 vector {
+               if 16 + 8*k_u_tail + k_l_tail < 20 { p[k_u_tail, k_l_tail] add= x[16 + 8*k_u_tail + k_l_tail] } } }
+           for p_out_u < 1 unrolled { for p_out_l < 8 vector { s[] add= p[p_out_u, p_out_l] } }
+
+    Below the loop only loops, lets, conditions and accumulations may stand; the loops among them go outside of the
+    lanes. A second accumulated buffer gets partial results named `{name}_{buffer}`.
+    """
+    place = locate(k, var, "accumulate_lanes")
+    loop = place.loop
+    facts = facts_at(k, place.outer, place.guards)
+    partials = _partials(k, loop, facts, (name, space, unroll, width))
+    step = width * unroll
+    main = _laned(loop, Index.symbol(var) * step, unroll, width, "", partials, None, facts)
+    whole = floordiv(loop.extent, step)
+    tail: Body = ()
+    if mod(loop.extent, step) != 0:
+        copy = replace(loop, body=renamed_copy(k, loop.body, "_tail", "accumulate_lanes", var))
+        tail = _laned(copy, whole * step, unroll, width, "_tail", partials, loop.extent, facts)
+    before = [s for p in partials for s in (Alloc(p.part), *_init(p, unroll, width))]
+    after = [s for p in partials for s in _combine(p, unroll, width)]
+    new: Body = (*before, replace(loop, extent=whole, body=main), *tail, *after)
+    fresh = [s.var for s in walk(new) if isinstance(s, For)]
+    kept = {s.var for s in walk((loop,)) if isinstance(s, For)}
+    check_free(k, "accumulate_lanes", var, [v for v in (*fresh, *(p.part.name for p in partials)) if v not in kept])
+    return replace_loop(k, var, lambda _: new)
+
+
+def _partials(k: Kernel, loop: For, facts: Facts, part: tuple[str, str, int, int]) -> list[_Partial]:
+    name, space, unroll, width = part
+    if any(not isinstance(s, (For, If, Let, Accumulate)) for s in walk(loop.body)):
+        raise ScheduleError("accumulate_lanes", loop.var, "its body does more than accumulate")
+    table = buffer_table(k)
+    uses = list(accesses(loop.body))
+    out: list[_Partial] = []
+    for buffer in dict.fromkeys(a.buffer for a in uses if a.writes):
+        mine = [a for a in uses if a.buffer == buffer]
+        if len({a.kind for a in mine}) != 1 or any(loop.var in symbols_of(*a.index) for a in mine):
+            raise ScheduleError("accumulate_lanes", loop.var, f"{buffer} is accumulated in more than one way")
+        box = window(mine, table[buffer], facts)
+        kept = tuple(d for d, n in enumerate(box.size) if n != 1)
+        shape = (*(box.size[d] for d in kept), unroll, width)
+        if symbols_of(*shape) - (set() if space == "register" else set(k.dims)):
+            raise ScheduleError("accumulate_lanes", loop.var, f"the part of {buffer} accumulated has no fixed size")
+        own = Buffer(f"{name}_{buffer}" if out else name, table[buffer].dtype, shape, "local", space)
+        out.append(_Partial(table[buffer], own, mine[0].kind, box, kept))
+    return out
+
+
+def _laned(
+    loop: For,
+    base: Dim,
+    unroll: int,
+    width: int,
+    suffix: str,
+    partials: Sequence[_Partial],
+    extent: Dim | None,
+    facts: Facts,
+) -> Body:
+    """The loop's body at `base` plus chain and lane, with these two loops inside of all others."""
+    chain, lane = f"{loop.var}_u{suffix}", f"{loop.var}_l{suffix}"
+    at = base + Index.symbol(chain) * width + Index.symbol(lane)
+    inside = facts.within(all_spans((loop,)))
+    body = loop.body
+    for p in partials:
+
+        def to(index: Shape, p: _Partial = p) -> tuple[str, Shape]:
+            local = tidy(tuple(index[d] - p.box.low[d] for d in p.kept), inside)
+            return p.part.name, (*local, Index.symbol(chain), Index.symbol(lane))
+
+        body = map_accesses(body, p.target.name, to)
+    mask = [] if extent is None else [less(at, extent)]
+    loops = (For(chain, unroll, (), "unrolled"), For(lane, width, (), "vector"))
+
+    def sink(b: Body) -> Body:
+        match b:
+            case (For() as inner,):
+                return (replace(inner, body=sink(inner.body)),)
+            case _ if any(isinstance(s, For) for s in walk(b)):
+                raise ScheduleError("accumulate_lanes", loop.var, "the loops below it are not perfectly nested")
+        return nested(loops, guarded(mask, b))
+
+    return substitute(sink(body), {loop.var: at})
+
+
+def _init(p: _Partial, unroll: int, width: int) -> Body:
+    loops, index = _over(p, "init", unroll, width)
+    return nested(loops, (Store(p.part.name, index, identity(p.combiner, p.part.dtype)),))
+
+
+def _combine(p: _Partial, unroll: int, width: int) -> Body:
+    loops, index = _over(p, "out", unroll, width)
+    place = list(p.box.low)
+    for d, i in zip(p.kept, index, strict=False):
+        place[d] = place[d] + i
+    value: Expr = Load(p.part.dtype, p.part.name, index)
+    return nested(loops, (Accumulate(p.target.name, tuple(place), value, p.combiner),))
+
+
+def _over(p: _Partial, what: str, unroll: int, width: int) -> tuple[list[For], Shape]:
+    name = f"{p.part.name}_{what}"
+    window_loops = [For(f"{name}{n}", p.box.size[d], ()) for n, d in enumerate(p.kept)]
+    loops = [*window_loops, For(f"{name}_u", unroll, (), "unrolled"), For(f"{name}_l", width, (), "vector")]
+    return loops, tuple(Index.symbol(loop.var) for loop in loops)

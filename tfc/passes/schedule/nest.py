@@ -1,0 +1,320 @@
+"""What the rewrites ask of a kernel's body: where a loop stands, who touches a buffer, names that are free."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from tfc.ir.expr import At, Expr, Load, Name, Prim, prim
+from tfc.ir.index import Dim, Index, simplify, subs, symbols_of
+from tfc.ir.kernel import (
+    Accumulate,
+    Alloc,
+    Barrier,
+    Body,
+    Buffer,
+    For,
+    If,
+    Kernel,
+    Let,
+    Stmt,
+    Store,
+    exprs_of,
+    map_body,
+    rename,
+    subexprs,
+    substitute,
+    walk,
+)
+from tfc.ir.types import Shape
+
+from .bounds import Facts, Span
+
+
+class ScheduleError(Exception):
+    """A rewrite whose precondition cannot be shown. A fault of the schedule, never of the user's program."""
+
+    def __init__(self, rewrite: str, where: str, why: str) -> None:
+        super().__init__(f"{rewrite} of {where}: {why}")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A loop, the loops around it (outermost first) and the conditions that hold there."""
+
+    loop: For
+    outer: tuple[For, ...]
+    guards: tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
+class Access:
+    """One reading or writing of a buffer, with the loops and conditions between the body asked about and it."""
+
+    buffer: str
+    index: Shape
+    kind: str
+    """`load`, `store`, or the combiner of an accumulation."""
+    loops: tuple[For, ...]
+    guards: tuple[Expr, ...]
+
+    @property
+    def writes(self) -> bool:
+        return self.kind != "load"
+
+    @property
+    def accumulates(self) -> bool:
+        return self.kind not in ("load", "store")
+
+
+def locate(k: Kernel, var: str, rewrite: str) -> Place:
+    """The loop over `var`. Raises ScheduleError where there is none."""
+    found = _search(k.body, var, (), ())
+    if found is None:
+        raise ScheduleError(rewrite, var, f"{k.name} has no such loop")
+    return found
+
+
+def _search(body: Body, var: str, outer: tuple[For, ...], guards: tuple[Expr, ...]) -> Place | None:
+    for s in body:
+        found = None
+        if isinstance(s, For):
+            if s.var == var:
+                return Place(s, outer, guards)
+            found = _search(s.body, var, (*outer, s), guards)
+        elif isinstance(s, If):
+            found = _search(s.then, var, outer, (*guards, s.condition)) or _search(s.orelse, var, outer, guards)
+        if found is not None:
+            return found
+    return None
+
+
+def accesses(body: Body, loops: tuple[For, ...] = (), guards: tuple[Expr, ...] = ()) -> Iterator[Access]:
+    """Every access of a body in program order."""
+    for s in body:
+        for e in exprs_of(s):
+            for x in subexprs(e):
+                if isinstance(x, Load):
+                    yield Access(x.buffer, x.index, "load", loops, guards)
+        if isinstance(s, Store):
+            yield Access(s.buffer, s.index, "store", loops, guards)
+        elif isinstance(s, Accumulate):
+            yield Access(s.buffer, s.index, s.combiner, loops, guards)
+        elif isinstance(s, For):
+            yield from accesses(s.body, (*loops, s), guards)
+        elif isinstance(s, If):
+            yield from accesses(s.then, loops, (*guards, s.condition))
+            either = _one_store(s.then) is not None and _one_store(s.then) == _one_store(s.orelse)
+            yield from accesses(s.orelse, loops, guards if either else (*guards, prim("not", s.condition)))
+
+
+def _one_store(body: Body) -> tuple[str, Shape] | None:
+    """The element that a body of a single store writes: a condition with the same in both branches always writes it."""
+    match body:
+        case (Store(buffer=buffer, index=index),):
+            return buffer, index
+    return None
+
+
+def touches(s: Stmt, buffer: str) -> bool:
+    """Whether a statement reads or writes a buffer."""
+    return any(a.buffer == buffer for a in accesses((s,)))
+
+
+def writes(s: Stmt, buffer: str) -> bool:
+    """Whether a statement writes a buffer."""
+    return any(a.buffer == buffer and a.writes for a in accesses((s,)))
+
+
+def allocated(body: Body) -> frozenset[str]:
+    """Names of the buffers that a body allocates, at any depth."""
+    return frozenset(s.buffer.name for s in walk(body) if isinstance(s, Alloc))
+
+
+def has_barrier(body: Body) -> bool:
+    return any(isinstance(s, Barrier) for s in walk(body))
+
+
+def buffer_table(k: Kernel) -> dict[str, Buffer]:
+    """All buffers of a kernel by name, arguments and local ones."""
+    local = (s.buffer for s in walk(k.body) if isinstance(s, Alloc))
+    return {b.name: b for b in (*k.buffers, *local)}
+
+
+def let_names(body: Body) -> frozenset[str]:
+    return frozenset(s.name for s in walk(body) if isinstance(s, Let))
+
+
+def names_of(k: Kernel) -> frozenset[str]:
+    """Every name that a kernel gives to something."""
+    loops = (s.var for s in walk(k.body) if isinstance(s, For))
+    return frozenset((*buffer_table(k), *k.dims, *loops, *let_names(k.body)))
+
+
+def check_free(k: Kernel, rewrite: str, where: str, names: Iterable[str]) -> None:
+    """Raises ScheduleError where a name that a rewrite is to give is taken, or given twice."""
+    given = tuple(names)
+    taken = names_of(k) & set(given)
+    if taken or len(set(given)) < len(given):
+        raise ScheduleError(rewrite, where, f"names must be new and differ: {', '.join(sorted(taken or given))}")
+
+
+def renamed_copy(k: Kernel, body: Body, suffix: str, rewrite: str, where: str) -> Body:
+    """A second copy of a body: its loops, lets and local buffers get the suffix, so that names stay unique."""
+    inner = [s.var for s in walk(body) if isinstance(s, For)]
+    lets = let_names(body)
+    local = allocated(body)
+    check_free(k, rewrite, where, [n + suffix for n in (*inner, *lets, *local)])
+    symbols = {n: n + suffix for n in (*inner, *lets)}
+
+    def statement(s: Stmt) -> Stmt:
+        if isinstance(s, For):
+            return replace(s, var=symbols[s.var])
+        return replace(s, name=symbols[s.name]) if isinstance(s, Let) else s
+
+    def expr(e: Expr) -> Expr:
+        return replace(e, name=symbols.get(e.name, e.name)) if isinstance(e, Name) else e
+
+    body = substitute(body, {old: Index.symbol(new) for old, new in symbols.items()})
+    return rename(map_body(body, statement, expr), {n: n + suffix for n in local})
+
+
+def rename_var(body: Body, old: str, new: str) -> Body:
+    """A body with one loop variable of an enclosing loop renamed."""
+    return substitute(body, {old: Index.symbol(new)})
+
+
+def replace_loop(k: Kernel, var: str, new: Callable[[For], Body]) -> Kernel:
+    """The kernel with the loop over `var` replaced by statements."""
+    return replace(k, body=map_body(k.body, lambda s: new(s) if isinstance(s, For) and s.var == var else s))
+
+
+def map_bodies(body: Body, f: Callable[[Body], Body]) -> Body:
+    """`f` on every sequence of statements, inside out."""
+
+    def inside(s: Stmt) -> Stmt:
+        if isinstance(s, For):
+            return replace(s, body=map_bodies(s.body, f))
+        if isinstance(s, If):
+            return replace(s, then=map_bodies(s.then, f), orelse=map_bodies(s.orelse, f))
+        return s
+
+    return f(tuple(inside(s) for s in body))
+
+
+def drop_alloc(body: Body, name: str) -> Body:
+    """A body without the allocation of a buffer."""
+    return map_bodies(body, lambda b: tuple(s for s in b if not (isinstance(s, Alloc) and s.buffer.name == name)))
+
+
+def map_accesses(body: Body, buffer: str, to: Callable[[Shape], tuple[str, Shape]]) -> Body:
+    """A body in which each access of a buffer goes to the buffer and the index that `to` gives for its index."""
+
+    def statement(s: Stmt) -> Stmt:
+        if isinstance(s, (Store, Accumulate)) and s.buffer == buffer:
+            name, index = to(s.index)
+            return replace(s, buffer=name, index=index)
+        return s
+
+    def expr(e: Expr) -> Expr:
+        if isinstance(e, Load) and e.buffer == buffer:
+            name, index = to(e.index)
+            return replace(e, buffer=name, index=index)
+        return e
+
+    return map_body(body, statement, expr)
+
+
+def nested(loops: Iterable[For], body: Body) -> Body:
+    """Loops around a body, the first outermost."""
+    for loop in reversed(tuple(loops)):
+        body = (replace(loop, body=body),)
+    return body
+
+
+def less(a: Dim, b: Dim) -> Expr:
+    """The condition `a < b` of two indices."""
+    return prim("lt", At(a), At(b))
+
+
+def guarded(conditions: Iterable[Expr], body: Body, orelse: Body = ()) -> Body:
+    """A body under all the conditions; `orelse` where one fails."""
+    for condition in reversed(tuple(conditions)):
+        body = (If(condition, body, orelse),)
+    return body
+
+
+def spans_of(loops: Iterable[For]) -> tuple[Span, ...]:
+    return tuple(Span(loop.var, 0, loop.extent - 1) for loop in loops)
+
+
+def facts_at(k: Kernel, loops: Iterable[For], guards: Iterable[Expr] = ()) -> Facts:
+    """What holds inside loops and under conditions: each variable's span, that the loops run at all, the conditions."""
+    loops = tuple(loops)
+    holds = tuple(loop.extent - 1 for loop in loops if not isinstance(loop.extent, int))
+    conditions = tuple(fact for g in guards for fact in condition_facts(g))
+    return Facts(spans_of(loops), (*conditions, *holds), let_names(k.body))
+
+
+def condition_facts(e: Expr) -> tuple[Dim, ...]:
+    """Indices that are at least 0 where the condition holds."""
+    match e:
+        case Prim(op="and", args=(a, b)):
+            return (*condition_facts(a), *condition_facts(b))
+        case Prim(op="lt" | "le" | "gt" | "ge" as op, args=(At(index=a), At(index=b))):
+            small, large = (a, b) if op in ("lt", "le") else (b, a)
+            return (large - small - (1 if op in ("lt", "gt") else 0),)
+        case Prim(op="eq", args=(At(index=a), At(index=b))):
+            return (a - b, b - a)
+    return ()
+
+
+def has_loads(e: Expr) -> bool:
+    return any(isinstance(x, Load) for x in subexprs(e))
+
+
+def expr_symbols(e: Expr) -> frozenset[str]:
+    """Symbols of the indices in an expression, and names of values."""
+    found = frozenset[str]()
+    for x in subexprs(e):
+        if isinstance(x, Load):
+            found |= symbols_of(*x.index)
+        elif isinstance(x, At):
+            found |= symbols_of(x.index)
+        elif isinstance(x, Name):
+            found |= {x.name}
+    return found
+
+
+def body_symbols(body: Body) -> frozenset[str]:
+    """Symbols of all indices, extents and shapes in a body, and names of values."""
+    found = frozenset[str]()
+    for s in walk(body):
+        for e in exprs_of(s):
+            found |= expr_symbols(e)
+        if isinstance(s, (Store, Accumulate)):
+            found |= symbols_of(*s.index)
+        elif isinstance(s, For):
+            found |= symbols_of(s.extent)
+        elif isinstance(s, Alloc):
+            found |= symbols_of(*s.buffer.shape)
+    return found
+
+
+def is_index_condition(e: Expr) -> bool:
+    """Whether `condition_facts` say all that a condition says."""
+    if isinstance(e, Prim) and e.op == "and":
+        return all(map(is_index_condition, e.args))
+    return bool(condition_facts(e))
+
+
+def subs_expr(e: Expr, values: Mapping[str, Dim]) -> Expr:
+    """One node of an expression with symbols of its index replaced."""
+    if isinstance(e, At):
+        return At(subs(e.index, values))
+    return replace(e, index=tuple(subs(i, values) for i in e.index)) if isinstance(e, Load) else e
+
+
+def tidy(index: Shape, facts: Facts) -> Shape:
+    """An index with the quotients and rests resolved that the spans decide."""
+    return tuple(simplify(i, facts.ranges) for i in index)

@@ -1,0 +1,129 @@
+"""The part of a buffer that statements touch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tfc.ir.index import Dim, linear_in, symbols_of
+from tfc.ir.kernel import Body, Buffer, For, walk
+from tfc.ir.types import Shape
+
+from .bounds import Facts, Span, at_least_0, lower, upper
+from .dependence import ZERO, distances
+from .nest import Access, accesses, condition_facts, is_index_condition, spans_of
+
+
+@dataclass(frozen=True)
+class Window:
+    """Per dim of a buffer the first index touched and the number of indices from there on."""
+
+    low: Shape
+    size: Shape
+
+
+def window(uses: Sequence[Access], buffer: Buffer, facts: Facts) -> Window:
+    """The least box that holds all accesses, for given values of the names in `facts`.
+
+    A dim in which no box can be shown is taken whole. Conditions are not looked at: under a mask the box may reach
+    beyond the buffer.
+    """
+    boxes = [_box([a.index[d] for a in uses], uses, buffer.shape[d], facts) for d in range(len(buffer.shape))]
+    return Window(tuple(low for low, _ in boxes), tuple(size for _, size in boxes))
+
+
+def _box(indices: Sequence[Dim], uses: Sequence[Access], extent: Dim, facts: Facts) -> tuple[Dim, Dim]:
+    whole: tuple[Dim, Dim] = (0, extent)
+    lows, highs = list[Dim](), list[Dim]()
+    for index, use in zip(indices, uses, strict=True):
+        spans = spans_of(use.loops)
+        ranges = facts.within(spans).ranges
+        low, high = lower(index, spans, ranges), upper(index, spans, ranges)
+        if low is None or high is None or symbols_of(index) & facts.opaque:
+            return whole
+        lows.append(low)
+        highs.append(high)
+    least, greatest = _least(lows, facts), _least([-h for h in highs], facts)
+    if least is None or greatest is None:
+        return whole
+    size = -greatest - least + 1
+    return whole if at_least_0(size - extent, facts) and at_least_0(-least, facts) else (least, size)
+
+
+def _least(dims: Sequence[Dim], facts: Facts) -> Dim | None:
+    best = dims[0]
+    for d in dims[1:]:
+        if at_least_0(best - d, facts):
+            best = d
+        elif not at_least_0(d - best, facts):
+            return None
+    return best
+
+
+def covered_first(body: Body, buffer: Buffer, box: Window, facts: Facts, *, masked: bool = True) -> bool:
+    """Whether every element of the window is stored to before anything else is done with it.
+
+    Unless `masked` is false, elements of the window that lie outside of the buffer need no store.
+    """
+    uses = [a for a in accesses(body) if a.buffer == buffer.name]
+    stores = [a for a in uses[:2] if a.kind == "store" and a.index == uses[0].index]
+    return any(_covers(a, buffer, box, masked) and _precedes(a, uses, facts) for a in stores)
+
+
+def _precedes(first: Access, uses: Sequence[Access], facts: Facts) -> bool:
+    """Whether what an access touches was touched by the first one in the same iteration of the loops around both."""
+    for use in uses:
+        both = [one for one, other in zip(first.loops, use.loops, strict=False) if one == other]
+        between = distances(first, use, both, facts)
+        if between is not None and any(d != ZERO for d in between.values()):
+            return False
+    return True
+
+
+def _covers(a: Access, buffer: Buffer, box: Window, masked: bool) -> bool:
+    room = {extent - 1 - i for extent, i in zip(buffer.shape, a.index, strict=True)} if masked else set[Dim]()
+    if not all(is_index_condition(g) and room.issuperset(condition_facts(g)) for g in a.guards):
+        return False
+    loops = {loop.var: loop.extent for loop in a.loops}
+    if any(symbols_of(extent) & loops.keys() for extent in loops.values()):
+        return False
+    used = list[str]()
+    for index, low, size in zip(a.index, box.low, box.size, strict=True):
+        names = _radix(index - low, size, loops)
+        if names is None:
+            return False
+        used += names
+    return len(set(used)) == len(used)
+
+
+def _radix(x: Dim, size: Dim, loops: dict[str, Dim]) -> list[str] | None:
+    """The loops whose variables, as digits of a number, run through 0 to below `size`; None where they do not."""
+    used = list[str]()
+    step: Dim = 1
+    left = {v for v in symbols_of(x) if v in loops}
+    while left:
+        v = next((v for v in left if (form := linear_in(x, v)) is not None and form[0] == step), None)
+        if v is None:
+            return None
+        form = linear_in(x, v)
+        assert form is not None
+        x, step = form[1], step * loops[v]
+        left.remove(v)
+        used.append(v)
+    return used if x == 0 and step == size else None
+
+
+def all_spans(body: Body) -> tuple[Span, ...]:
+    """Spans of all loops of a body: their names differ, so one set serves all of its statements."""
+    return spans_of(s for s in walk(body) if isinstance(s, For))
+
+
+def out_of_bounds(index: Shape, shape: Shape, facts: Facts) -> list[tuple[Dim, Dim]]:
+    """The comparisons `a < b` that must hold for an index to be inside, and cannot be shown."""
+    pairs: list[tuple[Dim, Dim]] = []
+    for i, extent in zip(index, shape, strict=True):
+        if not at_least_0(i, facts):
+            pairs.append((-1, i))
+        if not at_least_0(extent - 1 - i, facts):
+            pairs.append((i, extent))
+    return pairs
