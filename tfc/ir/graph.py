@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -183,26 +183,32 @@ def rebuild(
     *,
     shapes: Shapes | None = None,
     attrs: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+    keep: Container[Node] | None = None,
 ) -> Graph:
     """A new graph, node by node: `rule(new, node, operands)` gives the new values for a node's results, or None to copy it.
 
     The rule sees the old node and its operands in the new graph, and may add nodes to it; those carry the old node's line.
-    Types are inferred again. Nodes that nothing uses are kept: removing them is `dce`'s work.
+    Types are inferred again. What ran after a node that was replaced runs after what stands for it and after what that
+    node ran after. Nodes that are not in `keep` are left out; by default all stay, used or not.
     """
     new = Graph(graph.name, graph.parent)
     new.shapes = shapes or graph.shapes
     values: dict[Value, Value] = {}
-    nodes: dict[Node, Node] = {}
+    stands_for: dict[Node, tuple[Node, ...]] = {}
     for node in graph.nodes:
+        if keep is not None and node not in keep:
+            continue
+        control = tuple(dict.fromkeys(s for c in node.control for s in stands_for.get(c, ())))
         operands = tuple(values[v] for v in node.operands)
         with new.at(node.loc):
             results = rule(new, node, operands)
             if results is None:
-                control = tuple(nodes[c] for c in node.control if c in nodes)
                 given = attrs(node.attrs) if attrs else node.attrs
                 copy = new.add(node.op, operands, given, name=node.name, control=control, regions=node.regions)
                 results = copy.results
-                nodes[node] = copy
+                stands_for[node] = (copy,)
+            else:
+                stands_for[node] = tuple(dict.fromkeys((*(v.node for v in results), *control)))
         values.update(zip(node.results, results, strict=True))
     new.outputs = [values[v] for v in graph.outputs]
     new.updates = [(values[variable], values[v]) for variable, v in graph.updates]

@@ -16,22 +16,20 @@ A value is defined before it is used, so a cycle cannot be written.
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from . import ops as _ops  # noqa: F401  (fills the registry)
 from .attr_text import print_attr, read_attr, read_type
-from .errors import ParseError, TfcError
+from .errors import ParseError
 from .graph import UNKNOWN, Graph, Loc, Node, Value
 from .lexer import Lexer, Token, quote
 from .op import REGISTRY, Op, Shapes
 from .types import TensorType
+from .verify import RULE_ERRORS, bind_rule
 
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./\-]*", re.ASCII)
-_WHAT_ATTRS_RAISE = (TfcError, TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
-"""What a type rule may raise over attributes of the wrong kind, which text can hold and Python callers do not write."""
 
 
 def print_graph(graph: Graph, locations: bool = True) -> str:
@@ -251,9 +249,9 @@ class _Parser:
         self, graph: Graph, op: Op, operands: tuple[Value, ...], attrs: dict[str, Any], at: Token, **rest: Any
     ) -> Node:
         try:
-            inspect.signature(op.infer).bind(self.shapes, *(v.type for v in operands), **attrs)
+            bind_rule(op, tuple(v.type for v in operands), attrs, self.shapes)
             return graph.add(op, operands, attrs, **rest)
-        except _WHAT_ATTRS_RAISE as error:
+        except RULE_ERRORS as error:
             raise self.lexer.error(f"operands and attributes that {op} takes ({error})", at) from None
 
     def wrong(self, expected: str, start: Token) -> ParseError:
