@@ -40,7 +40,9 @@ class _Partial:
     kept: tuple[int, ...]
 
 
-def accumulate_lanes(k: Kernel, var: str, width: int, *, name: str, unroll: int = 1, space: str = "register") -> Kernel:
+def accumulate_lanes(
+    k: Kernel, var: str, width: int, *, name: str, unroll: int = 1, space: str = "register", suffix: str = "_tail"
+) -> Kernel:
     """A reduction over `var` into `unroll` chains of `width` lanes, combined at the end.
 
         for k < 20 { s[] add= x[k] }
@@ -63,8 +65,8 @@ def accumulate_lanes(k: Kernel, var: str, width: int, *, name: str, unroll: int 
     whole = floordiv(loop.extent, step)
     tail: Body = ()
     if mod(loop.extent, step) != 0:
-        copy = replace(loop, body=renamed_copy(k, loop.body, "_tail", "accumulate_lanes", var))
-        tail = _laned(copy, whole * step, unroll, width, "_tail", partials, loop.extent, facts)
+        copy = replace(loop, body=renamed_copy(k, loop.body, suffix, "accumulate_lanes", var))
+        tail = _laned(copy, whole * step, unroll, width, suffix, partials, loop.extent, facts)
     before = [s for p in partials for s in (Alloc(p.part), *_init(p, unroll, width))]
     after = [s for p in partials for s in _combine(p, unroll, width)]
     new: Body = (*before, replace(loop, extent=whole, body=main), *tail, *after)

@@ -33,7 +33,9 @@ Tail = Literal["exact", "mask", "peel", "peel_loop"]
 _FREE_KINDS = ("vector", "parallel", "grid", "block", "lane")
 
 
-def split(k: Kernel, var: str, factor: int, *, outer: str, inner: str, tail: Tail = "exact") -> Kernel:
+def split(
+    k: Kernel, var: str, factor: int, *, outer: str, inner: str, tail: Tail = "exact", suffix: str = "_tail"
+) -> Kernel:
     """A loop as tiles of `factor` iterations; the outer loop keeps the kind.
 
         for i < n { S(i) }
@@ -43,7 +45,7 @@ def split(k: Kernel, var: str, factor: int, *, outer: str, inner: str, tail: Tai
            for ii_tail < 4 { if 4*floordiv(n, 4) + ii_tail < n { S(4*floordiv(n, 4) + ii_tail) } }
 
     `exact` needs a factor that provably divides. The second copy of `peel` has a static extent and a mask, that of
-    `peel_loop` runs `mod(n, 4)` times without one; there every name of the copy ends in `_tail`.
+    `peel_loop` runs `mod(n, 4)` times without one; every name of the copy ends in the suffix.
     """
     loop = locate(k, var, "split").loop
     if factor < 1:
@@ -60,13 +62,13 @@ def split(k: Kernel, var: str, factor: int, *, outer: str, inner: str, tail: Tai
     main = replace(loop, var=outer, extent=whole, body=(For(inner, factor, body),))
     if tail in ("exact", "mask") or rest == 0:
         return replace_loop(k, var, lambda _: (main,))
-    remaining = _tail_copy(k, loop, factor, f"{inner}_tail", masked=tail == "peel")
+    remaining = _tail_copy(k, loop, factor, inner + suffix, suffix, masked=tail == "peel")
     return replace_loop(k, var, lambda _: (main, remaining))
 
 
-def _tail_copy(k: Kernel, loop: For, factor: int, inner: str, *, masked: bool) -> For:
+def _tail_copy(k: Kernel, loop: For, factor: int, inner: str, suffix: str, *, masked: bool) -> For:
     at = floordiv(loop.extent, factor) * factor + Index.symbol(inner)
-    body = renamed_copy(k, loop.body, "_tail", "split", loop.var)
+    body = renamed_copy(k, loop.body, suffix, "split", loop.var)
     body = substitute(body, {loop.var: at})
     if masked:
         return For(inner, factor, guarded([less(at, loop.extent)], body))

@@ -64,8 +64,13 @@ class _Staged:
     box: Window
     facts: Facts
 
-    def copying(self, suffix: str, make: Callable[[Shape, Shape], Stmt], orelse: Callable[[Shape], Body]) -> Body:
-        """A nest over the copy: `make(index of the buffer, index of the copy)` where that is inside, else `orelse`."""
+    def copying(
+        self, suffix: str, make: Callable[[Shape, Shape], Stmt], orelse: Callable[[Shape], Body] | None
+    ) -> Body:
+        """A nest over the copy: `make(index of the buffer, index of the copy)` where that is inside, else `orelse`.
+
+        Without `orelse` it is made everywhere.
+        """
         loops = [For(f"{self.copy.name}_{suffix}{n}", e, ()) for n, e in enumerate(self.copy.shape)]
         index = tuple(Index.symbol(loop.var) for loop in loops)
         r = list[Dim](0 for _ in self.box.low)
@@ -73,6 +78,8 @@ class _Staged:
             r[axis.dim] = r[axis.dim] + i * axis.step
         place = tuple(low + x for low, x in zip(self.box.low, r, strict=True))
         facts = self.facts.within(spans_of(loops))
+        if orelse is None:
+            return nested(loops, (make(place, index),))
         needed = [*out_of_bounds(tuple(r), self.box.size, facts), *out_of_bounds(place, self.buffer.shape, facts)]
         conditions = [less(a, b) for a, b in dict.fromkeys(needed)]
         return nested(loops, guarded(conditions, (make(place, index),), orelse(index)))
@@ -181,7 +188,7 @@ def _redirected(body: Body, s: _Staged) -> Body:
 def _copy_in(s: _Staged, combiner: str | None, fill: float | None) -> Body:
     dtype, name = s.buffer.dtype, s.copy.name
     if combiner is not None:
-        return s.copying("in", lambda _, to: Store(name, to, identity(combiner, dtype)), lambda _: ())
+        return s.copying("in", lambda _, to: Store(name, to, identity(combiner, dtype)), None)
     value = None if fill is None else Const(dtype, float(fill) if dtype.is_float else int(fill))
     return s.copying(
         "in",
@@ -218,16 +225,17 @@ def unguard(k: Kernel, var: str) -> Kernel:
         raise ScheduleError("unguard", var, "there is more than loops, stores and accumulations under the condition")
     outer = (*place.outer, place.loop)
     table, own = buffer_table(k), allocated(then)
-    for a in accesses(then):
+    uses = list(accesses(then))
+    for a in uses:
         facts = facts_at(k, (*outer, *a.loops), (*place.guards, *a.guards))
-        shape = table[a.buffer].shape
-        if out_of_bounds(a.index, shape, facts):
+        if out_of_bounds(a.index, table[a.buffer].shape, facts):
             raise ScheduleError("unguard", var, f"{a.buffer}[{', '.join(map(str, a.index))}] may be outside without it")
-        if a.buffer in own:
-            continue
-        if a.writes:
+    for a in uses:
+        if a.writes and a.buffer not in own:
             _check_unseen(k, place, replace(a, loops=(*outer, *a.loops)), condition)
-        if a.kind != "store" and table[a.buffer].role in ("local", "out") and not _whole(k, table[a.buffer]):
+    for a in uses:
+        read = a.kind != "store" and a.buffer not in own and table[a.buffer].role in ("local", "out")
+        if read and not _whole(k, table[a.buffer]):
             raise ScheduleError("unguard", var, f"{a.buffer} may not have been written where the condition fails")
     return replace_loop(k, var, lambda s: (replace(s, body=then),))
 

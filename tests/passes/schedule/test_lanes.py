@@ -1,0 +1,96 @@
+"""accumulate_lanes: reductions into partial results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tfc.ir.kernel_text import parse_kernel, print_kernel
+from tfc.passes.schedule import ScheduleError, accumulate_lanes, reorder, split
+
+Same = Callable[..., None]
+
+SUM = """
+kernel sum(x: float32[m, n] in, s: float32[m] out) dims(m, n) {
+  for i < m {
+    s[i] = IDENTITY
+    for k < n {
+      s[i] COMBINER= x[i, k]
+    }
+  }
+}
+"""
+SIZES = [{"m": 2, "n": n} for n in (0, 1, 3, 4, 5, 7, 8, 9, 16, 17)]
+
+
+@pytest.mark.parametrize(("combiner", "identity"), [("add", "0.0"), ("max", "-inf"), ("min", "inf"), ("mul", "1.0")])
+@pytest.mark.parametrize(("width", "unroll"), [(1, 1), (4, 1), (4, 2)])
+def test_sums_and_extremes(same: Same, combiner: str, identity: str, width: int, unroll: int) -> None:
+    k = parse_kernel(SUM.replace("COMBINER", combiner).replace("IDENTITY", f"{identity}:float32"))
+    same(k, accumulate_lanes(k, "k", width, name="p", unroll=unroll), *SIZES)
+
+
+@pytest.mark.parametrize("extent", [1, 7, 8, 16, 19])
+def test_static_extents(same: Same, extent: int) -> None:
+    text = SUM.replace("COMBINER", "add").replace("IDENTITY", "0.0:float32")
+    k = parse_kernel(text.replace("k < n", f"k < {extent}").replace("[m, n]", f"[m, {extent}]"))
+    out = accumulate_lanes(k, "k", 8, name="p")
+    assert ("_tail" in print_kernel(out)) == (extent % 8 != 0)
+    same(k, out, {"m": 3, "n": 1})
+
+
+MATMUL = """
+kernel matmul(x: float32[n, 21] in, wt: float32[10, 21] in, y: float32[n, 10] inout) dims(n) {
+  for i < n {
+    for j < 10 {
+      for k < 21 {
+        let v = x[i, k]
+        y[i, j] add= mul(v, wt[j, k])
+      }
+    }
+  }
+}
+"""
+
+
+def test_a_matmul_over_k(same: Same) -> None:
+    """Rows of y by vectors along k, two rows and all columns at a time."""
+    k = parse_kernel(MATMUL)
+    out = split(k, "i", 2, outer="io", inner="ii", tail="peel_loop")
+    out = reorder(out, ["io", "k", "ii", "j"])
+    out = accumulate_lanes(out, "k", 8, name="p", suffix="_rest")
+    assert "alloc p: float32[2, 10, 1, 8] local register" in print_kernel(out)
+    same(k, out, *[{"n": n} for n in (0, 1, 2, 5)])
+
+
+MOMENTS = """
+kernel moments(x: float32[n] in, s: float32[1] inout, q: float32[1] inout) dims(n) {
+  for k < n {
+    s[0] add= x[k]
+    q[0] add= mul(x[k], x[k])
+  }
+}
+"""
+
+
+def test_two_results_of_one_loop(same: Same) -> None:
+    k = parse_kernel(MOMENTS)
+    out = accumulate_lanes(k, "k", 4, name="p", unroll=2)
+    assert "alloc p_q: float32[2, 4]" in print_kernel(out)
+    same(k, out, *[{"n": n} for n in (0, 1, 7, 8, 9)])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("s[0] add= x[k]", "s[0] = x[k]", "does more than accumulate"),
+        ("s[0] add= x[k]", "q[0] max= x[k]", "q is accumulated in more than one way"),
+        ("s[0] add= x[k]", "q[0] add= q[0]", "q is accumulated in more than one way"),
+        ("q[0] add=", "q[k] add=", "q is accumulated in more than one way"),
+        ("s[0] add= x[k]", "for j < 3 { s[0] add= x[k] }", "not perfectly nested"),
+    ],
+)
+def test_refusals(old: str, new: str, why: str) -> None:
+    with pytest.raises(ScheduleError, match=why):
+        accumulate_lanes(parse_kernel(MOMENTS.replace(old, new)), "k", 4, name="p")
