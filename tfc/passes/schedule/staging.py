@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from tfc.ir.expr import Const, Expr, Load, identity
-from tfc.ir.index import Dim, Index, floordiv, mod, subs, symbols_of
+from tfc.ir.expr import At, Const, Expr, Load, Prim, identity
+from tfc.ir.index import Dim, Index, floordiv, linear_in, mod, subs, symbols_of
 from tfc.ir.kernel import Accumulate, Alloc, Body, Buffer, For, If, Kernel, Stmt, Store, walk
 from tfc.ir.types import Shape
 
@@ -62,6 +62,8 @@ class _Staged:
     copy: Buffer
     axes: tuple[Axis, ...]
     box: Window
+    masks: tuple[tuple[Dim, Dim], ...]
+    """Comparisons `a < b` that hold for the index of every element that is touched; the symbol `#d` is its dim `d`."""
     facts: Facts
 
     def copying(
@@ -81,6 +83,10 @@ class _Staged:
         if orelse is None:
             return nested(loops, (make(place, index),))
         needed = [*out_of_bounds(tuple(r), self.box.size, facts), *out_of_bounds(place, self.buffer.shape, facts)]
+        here = {f"#{d}": i for d, i in enumerate(place)}
+        for a, b in ((subs(a, here), subs(b, here)) for a, b in self.masks):
+            if not at_least_0(b - a - 1, facts):
+                needed.append((a, b))
         conditions = [less(a, b) for a, b in dict.fromkeys(needed)]
         return nested(loops, guarded(conditions, (make(place, index),), orelse(index)))
 
@@ -108,9 +114,9 @@ def stage(
 
     It is copied in unless the body stores to all of it first, and back if it is written. Dims of which one index is
     touched vanish; `layout` orders and tiles the others (a packed panel). Places of the copy that are outside of the
-    buffer are set to `fill`, if that is given. With `fresh`, the copy of what is only accumulated starts at the
-    combiner's identity and is accumulated into the buffer at the end. The loops are `{name}_in0`, .. and
-    `{name}_out0`, ..
+    buffer, or masked in every access, are set to `fill`, if that is given. With `fresh`, the copy of what is only
+    accumulated starts at the combiner's identity and is accumulated into the buffer at the end. The loops are
+    `{name}_in0`, .. and `{name}_out0`, ..
     """
     where = f"{buffer} at {at}" if at is not None else f"{buffer} around {around}"
     loop_name = at if at is not None else around
@@ -158,7 +164,32 @@ def _staged(
     symbols = symbols_of(*shape)
     if symbols - set(k.dims) or (symbols and space == "register"):
         raise ScheduleError("stage", where, f"the window {list(map(str, shape))} has no fixed size")
-    return _Staged(old, Buffer(name, old.dtype, shape, "local", space, align=align), axes, box, facts)
+    return _Staged(old, Buffer(name, old.dtype, shape, "local", space, align=align), axes, box, _masks(uses), facts)
+
+
+def _masks(uses: Sequence[Access]) -> tuple[tuple[Dim, Dim], ...]:
+    """The conditions that all accesses stand under, as far as they can be said of the element's index.
+
+    From `if 8*jo + ji < n { t[8*jo + ji] .. }` it follows that no element beyond `n` is touched.
+    """
+    each = [dict.fromkeys(pair for g in use.guards if (pair := _said_of_element(g, use)) is not None) for use in uses]
+    return tuple(pair for pair in each[0] if all(pair in other for other in each))
+
+
+def _said_of_element(condition: Expr, use: Access) -> tuple[Dim, Dim] | None:
+    match condition:
+        case Prim(op="lt", args=(At(index=a), At(index=b))):
+            pass
+        case _:
+            return None
+    inner = {loop.var for loop in use.loops}
+    for v in sorted(symbols_of(a, b) & inner):
+        forms = ((d, linear_in(i, v)) for d, i in enumerate(use.index))
+        found = next(((d, form[1]) for d, form in forms if form is not None and form[0] == 1), None)
+        if found is not None:
+            value = {v: Index.symbol(f"#{found[0]}") - found[1]}
+            a, b = subs(a, value), subs(b, value)
+    return None if symbols_of(a, b) & inner else (a, b)
 
 
 def _check_axes(axes: Sequence[Axis], box: Window, where: str) -> None:
