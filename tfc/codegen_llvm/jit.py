@@ -18,8 +18,14 @@ from .emit import emit_program
 
 OLDEST = (0, 45)
 """The first llvmlite whose LLVM has the forms that the emission uses (`splat` constants)."""
-GENERATION = "1"
-"""Changes where the way from the same text to machine code does."""
+PASSES = ("sroa", "simplify_cfg", "instruction_combine")
+"""LLVM's passes before code generation, as llvmlite names them: local buffers become registers, the rest is tidied.
+
+What LICM and value numbering would do, the emission has done. Of LLVM's whole -O2 pipeline, which takes several times
+as long, these are what pays.
+"""
+LEVEL = 3
+"""LLVM's level of code generation."""
 
 _RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 _numbers = itertools.count()
@@ -60,21 +66,17 @@ def _linker() -> Any:
 def _machine(target: Target) -> Any:
     llvm = _llvm()
     return llvm.Target.from_triple(target.triple).create_target_machine(
-        cpu="", features=target.features, opt=3, reloc="pic", codemodel="default"
+        cpu="", features=target.features, opt=LEVEL, reloc="pic", codemodel="default"
     )
 
 
 def _optimise(ir: str, target: Target) -> tuple[Any, Any]:
-    """The module after the passes, and the machine to emit it with.
-
-    The emission has done what LICM and value numbering would do; LLVM turns local buffers into registers and tidies up.
-    """
+    """The module after the passes, and the machine to emit it with."""
     llvm, machine = _llvm(), _machine(target)
     module = llvm.parse_assembly(ir, llvm.create_context())
     manager = llvm.create_new_function_pass_manager()
-    manager.add_sroa_pass()
-    manager.add_simplify_cfg_pass()
-    manager.add_instruction_combine_pass()
+    for name in PASSES:
+        getattr(manager, f"add_{name}_pass")()
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
     for function in module.functions:
         if not function.is_declaration:
@@ -125,7 +127,7 @@ def compile_program(program: Program, target: Target, *, cache: bool = True) -> 
     Raises CodegenError for a program that this back end cannot compile.
     """
     ir = emit_program(program, target)
-    name = disk.key(ir, target.triple, target.features, GENERATION, _version())
+    name = disk.key(ir, target.triple, target.features, *PASSES, f"O{LEVEL}", _version())
     image = disk.load(name) if cache else None
     if image is None:
         image = compile_text(ir, target)
