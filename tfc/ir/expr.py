@@ -6,6 +6,7 @@ The primitives are one table; the interpreter evaluates `ref`, each back end has
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Union
@@ -159,8 +160,6 @@ def _shr(a: Any, b: Any) -> Any:
 
 
 def _erf(x: Any) -> Any:
-    import math
-
     return np.vectorize(math.erf, otypes=[np.asarray(x).dtype])(x)
 
 
@@ -237,7 +236,7 @@ def evaluate(op: str, result: DType, *args: Any) -> Any:
 
 
 def _cast(x: Any, to: DType) -> Any:
-    if x.dtype.kind == "f" and to.is_int:
+    if x.dtype.kind not in "iub" and to.is_int:  # NumPy's kind of bfloat16 is not `f`
         info = np.iinfo(to.np)
         wide = np.nan_to_num(np.trunc(x.astype(np.float64)), nan=0.0, posinf=np.inf, neginf=-np.inf)
         inside = np.clip(wide, float(info.min), float(info.max))
@@ -256,7 +255,7 @@ def lit(value: Expr | Number, dtype: DType) -> Expr:
 
 
 def prim(op: str, *args: Expr | Number, dtype: DType | None = None) -> Expr:
-    """A primitive by its name; numbers take the dtype of the expressions beside them. Raises TypeError on a mismatch."""
+    """A primitive by its name; numbers take the dtype of the expressions beside them. Raises TypeError on mismatch."""
     row = PRIMITIVES[op]
     typed = [a for a in args[1 if op == "select" else 0 :] if isinstance(a, Expr)]
     operand = typed[0].dtype if typed else T.bool_
@@ -264,8 +263,8 @@ def prim(op: str, *args: Expr | Number, dtype: DType | None = None) -> Expr:
     result = {"same": operand, "bool": T.bool_}.get(row.result, dtype)
     if len(values) != row.arity or result is None:
         raise TypeError(f"{op} takes {row.arity} operands, got {len(values)}")
-    checked = values[1:] if op == "select" else values
-    if any(v.dtype != operand for v in checked) or operand.kind not in row.operands:
+    expected = (T.bool_, operand, operand) if op == "select" else (operand,) * row.arity
+    if any(v.dtype != d for v, d in zip(values, expected, strict=True)) or operand.kind not in row.operands:
         raise TypeError(f"{op} does not take ({', '.join(str(v.dtype) for v in values)})")
     return Prim(result, op, values)
 
