@@ -1,0 +1,115 @@
+"""The expansions of math primitives against float64, SciPy and mpmath, and the pass on kernels by the interpreter."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import special
+
+from tfc.ir.expr import PRIMITIVES, Const, Expr, Name, Prim, evaluate
+from tfc.ir.types import DType, float32
+from tfc.passes.vector_math import TABLE
+from tfc.passes.vector_math.builder import Builder
+
+Array = np.ndarray[Any, Any]
+UNARY = sorted(op for op, row in PRIMITIVES.items() if row.kind == "math" and row.arity == 1)
+BOUNDS = {
+    "float32": {"sin": 2, "cos": 2, "expm1": 2, "log1p": 2, "pow": 2},
+    "float64": dict.fromkeys((*UNARY, "pow"), 2),
+}
+"""Largest error allowed in ULP; 1 where nothing is said."""
+FLOAT64: dict[str, Callable[..., Array]] = {
+    **{op: getattr(np, op) for op in ("exp", "expm1", "log", "log1p", "tanh")},
+    "sin": np.vectorize(lambda x: math.sin(x) if math.isfinite(x) else math.nan, otypes=[float]),
+    "cos": np.vectorize(lambda x: math.cos(x) if math.isfinite(x) else math.nan, otypes=[float]),
+    "sigmoid": lambda x: np.where(x < 0, np.exp(x), 1.0) / (1.0 + np.exp(-np.abs(x))),
+    "erf": special.erf,
+    "pow": np.power,
+}
+"""References for float32: far more precise than it needs."""
+
+
+def expanded(op: str, dtype: DType, *arrays: Array) -> Array:
+    """The expansion of a primitive on whole arrays."""
+    builder = Builder(f"t{k}" for k in count())
+    names = {f"x{k}": a for k, a in enumerate(arrays)}
+    result = TABLE[op, dtype.name](builder, *(Name(dtype, name) for name in names))
+    values: dict[str, Any] = dict(names)
+    for s in builder.lets:
+        values[s.name] = value_of(s.value, values)
+    return np.broadcast_to(value_of(result, values), arrays[0].shape)
+
+
+def value_of(e: Expr, names: dict[str, Any]) -> Any:
+    if isinstance(e, Const):
+        return np.asarray(e.value, e.dtype.np)
+    if isinstance(e, Name):
+        return names[e.name]
+    assert isinstance(e, Prim)
+    assert PRIMITIVES[e.op].kind == "machine", e.op
+    return evaluate(e.op, e.dtype, *(value_of(a, names) for a in e.args))
+
+
+def ulps(got: Array, high: Array, low: Array | float = 0.0) -> Array:
+    """The error in units in the last place of the reference `high + low`; infinite where kind or sign is wrong.
+
+    An infinity counts as the number that would follow the largest one.
+    """
+    info = np.finfo(got.dtype)
+    top = 2.0 ** (info.maxexp - 1)
+    with np.errstate(all="ignore"):
+        rounded = np.minimum(np.abs(high), np.float64(info.max)).astype(got.dtype)
+        unit = np.spacing(np.minimum(rounded, np.nextafter(rounded, 0))).astype(float)
+        unit = np.where(rounded == 0, float(info.smallest_subnormal), unit)
+        # By halves, so that the number after the largest is one.
+        half = np.where(np.isinf(got), np.copysign(top, got.astype(float)), got.astype(float) / 2)
+        reference = np.clip(np.asarray(high, float) / 2, -top, top)
+        error = np.abs((half - reference) - np.asarray(low) / 2) / unit * 2
+    wrong_sign = np.signbit(got) != np.signbit(high)
+    return np.where(
+        np.isnan(high), np.where(np.isnan(got), 0, np.inf), np.where(wrong_sign | np.isnan(got), np.inf, error)
+    )
+
+
+def sample(dtype: DType, each: int, seed: int = 0) -> Array:
+    """All signs and exponents, `each` random mantissas, the edges of every binade, and what is special."""
+    bits, mantissa = dtype.bits, np.finfo(dtype.np).nmant
+    rng = np.random.default_rng(seed)
+    tops = np.arange(2 ** (bits - mantissa), dtype=np.uint64)[:, None] << np.uint64(mantissa)
+    lows = rng.integers(0, 2**mantissa, (len(tops), each), np.uint64)
+    edges = np.array([0, 1, 2, 2**mantissa - 1, 2 ** (mantissa - 1)], np.uint64)
+    words = np.concatenate([(tops | lows).ravel(), (tops | edges).ravel()])
+    return words.astype(f"u{bits // 8}").view(dtype.np)
+
+
+def near(dtype: DType, *points: float, width: int = 300) -> Array:
+    """The neighbours of points and of their negatives."""
+    integer = f"i{dtype.size}"
+    offsets = np.arange(-width, width + 1).astype(integer)
+    both = np.array([*points, *(-p for p in points)], dtype.np).view(integer)
+    return (both[:, None] + offsets).ravel().view(dtype.np)
+
+
+EDGES = (0.29, 0.3465, 0.5, 0.7071, 1.0, 1.4142, 1.5708, 3.1416, 10.0, 17.33, 18.02, 20.0, 87.34, 88.73, 103.98)
+"""Where ranges end and expansions change their branch."""
+
+
+def check(op: str, got: Array, bound: float, inputs: tuple[Array, ...], high: Array, low: Array | float = 0.0) -> None:
+    error = ulps(got, high, low)
+    k = int(np.argmax(error))
+    where = ", ".join(repr(x[k]) for x in inputs)
+    assert error[k] <= bound, f"{op}({where}) = {got[k]!r}, not {high[k]!r}: {error[k]:.3f} ULP"
+
+
+@pytest.mark.parametrize("op", [op for op in UNARY if (op, "float32") in TABLE])
+def test_float32(op: str) -> None:
+    rng = np.random.default_rng(1)
+    x = np.concatenate([sample(float32, 100), near(float32, *EDGES), rng.uniform(-20, 20, 60000).astype("f4")])
+    with np.errstate(all="ignore"):
+        reference = FLOAT64[op](x.astype(float))
+    check(op, expanded(op, float32, x), BOUNDS["float32"].get(op, 1), (x,), reference)

@@ -1,0 +1,129 @@
+"""The pass: primitives of kind `math` become machine primitives, arithmetic on 16-bit floats goes through float32."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import count
+
+from tfc.ir.errors import UnsupportedError
+from tfc.ir.expr import PRIMITIVES, Expr, Load, Prim, prim
+from tfc.ir.index import symbols_of
+from tfc.ir.interpret import INDEPENDENT
+from tfc.ir.kernel import Accumulate, Alloc, Body, Buffer, Check, For, If, Kernel, Let, Stmt, Store, walk
+from tfc.ir.types import bool_, float32, float64
+
+from . import float32 as single
+from .builder import Builder, Guard, Table
+from .half import HALF, convert
+
+TABLE: Table = {**single.TABLE}
+"""An expansion of every primitive of kind `math`, for float32 and float64."""
+WIDER = {"fma": float64}
+"""Where float32 would round the exact result of 16-bit operands before that is rounded to 16 bits."""
+
+
+def expand_math(kernel: Kernel) -> Kernel:
+    """A kernel of the same meaning without math primitives and without arithmetic on float16 or bfloat16.
+
+        y[i] = tanh(x[i])  ->  let t0 = x[i]; let t1 = abs(t0); ...; y[i] = copysign(select(...), t0)
+
+    The `Let`s go right before their statement, so they stay under its loops and conditions. A load below one side of
+    a `select` is still done only where that side is taken. 16-bit floats are widened, and rounded again after each
+    operation, so that the bits do not depend on what is fused; an `Accumulate` into one becomes a load and a store.
+    Integers wrap and floats round as IEEE 754 says: a back end that contracts a multiply and an add that are not one
+    `fma` breaks the bounds.
+
+    Raises UnsupportedError where a loop of independent iterations accumulates into one element of a 16-bit float.
+    """
+    return replace(kernel, body=_Pass(kernel).body(kernel.body, ()))
+
+
+class _Pass:
+    """The state of one run: the names still free, and for each buffer of a 16-bit float the loops around it."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        taken = _names(kernel)
+        self.names = (name for name in map("t{}".format, count()) if name not in taken)
+        self.half = {b.name: (b, 0) for b in kernel.buffers if b.dtype in HALF}
+
+    def body(self, body: Body, loops: tuple[For, ...]) -> Body:
+        out: list[Stmt] = []
+        for s in body:
+            builder = Builder(self.names)
+            new = self.statement(builder, s, loops)
+            out += [*builder.lets, new]
+        return tuple(out)
+
+    def statement(self, b: Builder, s: Stmt, loops: tuple[For, ...]) -> Stmt:
+        match s:
+            case For():
+                return replace(s, body=self.body(s.body, (*loops, s)))
+            case If():
+                condition = _expand(b, s.condition)
+                return If(condition, self.body(s.then, loops), self.body(s.orelse, loops))
+            case Alloc(buffer) if buffer.dtype in HALF:
+                self.half[buffer.name] = (buffer, len(loops))
+            case Accumulate() if s.buffer in self.half:
+                return self.accumulate(b, s, loops)
+            case Let() | Store() | Accumulate():
+                return replace(s, value=_expand(b, s.value))
+            case Check():
+                return replace(s, condition=_expand(b, s.condition))
+        return s
+
+    def accumulate(self, b: Builder, s: Accumulate, loops: tuple[For, ...]) -> Store:
+        """Into a 16-bit float: by a load and a store."""
+        buffer, depth = self.half[s.buffer]
+        for loop in loops[depth:]:
+            if loop.kind in INDEPENDENT and loop.var not in symbols_of(*s.index):
+                raise UnsupportedError(
+                    f"a {loop.kind} loop accumulates into {buffer.name}, a {buffer.dtype}: sum in float32"
+                )
+        old = Load(buffer.dtype, s.buffer, s.index)
+        return Store(s.buffer, s.index, _expand(b, Prim(buffer.dtype, s.combiner, (old, s.value))))
+
+
+def _names(kernel: Kernel) -> set[str]:
+    """Every name in a kernel."""
+    taken = {*kernel.dims, *(b.name for b in kernel.buffers)}
+    for s in walk(kernel.body):
+        match s:
+            case For(var=name) | Let(name=name) | Alloc(buffer=Buffer(name=name)):
+                taken.add(name)
+    return taken
+
+
+def _expand(b: Builder, e: Expr) -> Expr:
+    """The expression in machine primitives; what it needs bound goes to the builder."""
+    if not isinstance(e, Prim):
+        return e
+    if e.op == "select":
+        return _select(b, e)
+    args = tuple(_expand(b, a) for a in e.args)
+    if e.op == "cast" and (args[0].dtype in HALF or e.dtype in HALF):
+        return convert(b, args[0], e.dtype)
+    if e.op in ("cast", "bitcast"):
+        return replace(e, args=args)
+    return _apply(b, e.op, args)
+
+
+def _apply(b: Builder, op: str, args: tuple[Expr, ...]) -> Expr:
+    """A primitive on operands of one dtype that are expanded already."""
+    operand = args[0].dtype
+    if operand in HALF:
+        value = _apply(b, op, tuple(convert(b, a, WIDER.get(op, float32)) for a in args))
+        return value if value.dtype == bool_ else convert(b, value, operand)
+    if PRIMITIVES[op].kind == "math":
+        return TABLE[op, operand.name](b, *map(b.let, args))
+    return prim(op, *args)
+
+
+def _select(b: Builder, e: Prim) -> Expr:
+    """A `select`, each side expanded under its guard."""
+    yes = Guard(b, _expand(b, e.args[0]), b.guard)
+    with b.guarded(yes):
+        first = _expand(b, e.args[1])
+    no = Guard(b, yes.condition, b.guard, taken=False)
+    with b.guarded(no):
+        second = _expand(b, e.args[2])
+    return replace(e, args=(no.condition, first, second))
