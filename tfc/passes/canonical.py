@@ -1,13 +1,32 @@
-"""What passes share: which nodes are pure, and one order for the operands of commutative ops."""
+"""What passes share: which nodes are pure, what number a constant is, one order for operands of commutative ops."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from tfc.ir.graph import Graph, Node, Value
+
+_SPREADS = frozenset(("broadcast_to", "broadcast_like"))
 
 
 def is_pure(node: Node) -> bool:
     """Whether a node gives the same for the same operands and does nothing else."""
     return not node.op.effect and node.op.draws is None and not node.regions
+
+
+def is_constant(v: Value) -> bool:
+    return v.node.op.name == "constant"
+
+
+def number_of(v: Value) -> Any:
+    """The NumPy scalar that every element of a value is known to be, to the bit; None where there is none."""
+    while v.node.op.name in _SPREADS:
+        v = v.node.operands[0]
+    if not is_constant(v):
+        return None
+    array = v.node.attrs["value"]
+    first = array.reshape(-1)[:1]
+    return first[0] if array.size and (array.size == 1 or array.tobytes() == first.tobytes() * array.size) else None
 
 
 class OperandOrder:
@@ -22,4 +41,4 @@ class OperandOrder:
         return tuple(sorted(operands, key=self._key))
 
     def _key(self, v: Value) -> tuple[bool, int, int]:
-        return v.node.op.name == "constant", self._places[v.node], v.index
+        return is_constant(v), self._places[v.node], v.index
