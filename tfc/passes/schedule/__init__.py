@@ -5,7 +5,7 @@ from .loops import bind, distribute, merge, parallelise, reorder, split, unroll,
 from .nest import ScheduleError
 from .simplify import simplify_kernel
 from .staging import Axis, stage, unguard
-from .storage import compute_at, inline, place, shrink
+from .storage import compute_at, expand, inline, place, shrink
 from .views import flatten, fuse
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "bind",
     "compute_at",
     "distribute",
+    "expand",
     "flatten",
     "fuse",
     "inline",

@@ -100,6 +100,26 @@ def shrink(k: Kernel, buffer: str, var: str) -> Kernel:
     return replace_loop(k, var, lambda s: (replace(s, body=(Alloc(new), *map_accesses(s.body, buffer, to))),))
 
 
+def expand(k: Kernel, buffer: str, var: str) -> Kernel:
+    """A buffer that a loop's body allocates, allocated before the loop with a dim for its iterations.
+
+        for i < 6 { alloc t: float32[8]; .. t[j] .. }  ->  alloc t: float32[6, 8]; for i < 6 { .. t[i, j] .. }
+
+    With it a loop that allocates can be distributed; `shrink` is its inverse.
+    """
+    old, loop = _local(k, buffer, "expand"), locate(k, var, "expand").loop
+    if not any(_allocates(s, buffer) for s in loop.body) or symbols_of(*old.shape, loop.extent) - set(k.dims):
+        raise ScheduleError("expand", buffer, f"the body of {var} does not allocate it, or in a size that varies")
+    if old.space == "register" and symbols_of(loop.extent):
+        raise ScheduleError("expand", buffer, f"registers for {loop.extent} iterations are not static")
+    new = Alloc(replace(old, shape=(loop.extent, *old.shape), strides=None))
+    row = Index.symbol(var)
+    k = replace(k, body=drop_alloc(k.body, buffer))
+    return replace_loop(
+        k, var, lambda s: (new, replace(s, body=map_accesses(s.body, buffer, lambda i: (buffer, (row, *i)))))
+    )
+
+
 def _check_private(k: Kernel, buffer: Buffer, at: Place, box: Window) -> None:
     """Raises ScheduleError unless each iteration reads only what it has written itself."""
     if covered_first(at.loop.body, buffer, box, facts_at(k, (*at.outer, at.loop), at.guards)):
