@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.codegen_llvm.support import check, compile_kernel, run_native
+from tests.codegen_llvm.support import Array, check, compile_kernel, run_native
 from tfc.codegen_llvm import host_target
 from tfc.ir import types as T
 from tfc.ir.expr import At, Const, Expr, Load, Name, cast, prim, select
@@ -36,6 +36,31 @@ def test_deep_and_shared_expressions(form: str) -> None:
     for _ in range(60):
         expected = expected * np.float32(0.25) + expected * np.float32(0.25)
     np.testing.assert_array_equal(y, np.where(x > 0, expected, x * 2))
+
+
+@pytest.mark.parametrize("form", ["serial", "vector"])
+def test_long_chains_of_guarded_loads(form: str) -> None:
+    """What a concatenation of many operands is: 400 selects, each with a load of its own."""
+    i, n = Index.symbol("i"), 400
+    e: Expr = Load(T.float32, "x", (i + 8 * n,))
+    for k in reversed(range(n)):
+        which = (_at(i) + 0).eq(k) if k % 50 == 0 else prim("lt", Load(T.float32, "x", (i,)), float(k - 8))
+        e = select(which, Load(T.float32, "x", (i + 8 * k,)) + float(k), e)
+    buffers = (Buffer("x", T.float32, (8 * n + 8,)), Buffer("y", T.float32, (8,), "out"))
+    kernel = Kernel("chain", buffers, (), (For("i", 8, (Store("y", (i,), e),), form),))
+    native, program = compile_kernel(kernel, host_target())
+    x, y = np.arange(8 * n + 8, dtype=np.float32) * 41, np.zeros(8, np.float32)
+    x[7] = np.nan
+    run_native(native, program, {"chain.x": x, "chain.y": y}, {})
+    expected = [_first(x, lane, n) for lane in range(8)]
+    np.testing.assert_array_equal(y, expected)
+
+
+def _first(x: Array, lane: int, n: int) -> float:
+    for k in range(n):
+        if lane == k if k % 50 == 0 else x[lane] < k - 8:
+            return float(x[lane + 8 * k] + k)
+    return float(x[lane + 8 * n])
 
 
 @st.composite

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from tfc.ir import types as T
@@ -154,31 +155,63 @@ class _Emission:
     def _guarded_select(self, e: Prim) -> Value:
         condition = self.done[id(e.args[0])]
         if condition.text in ("true", "false"):
-            return self.value_apart(e.args[1 if condition.text == "true" else 2])
+            return self._apart().value(e.args[1 if condition.text == "true" else 2])
         return self._by_masks(e, condition) if condition.lanes else self._by_branches(e, condition)
 
-    def value_apart(self, e: Expr) -> Value:
-        """A value whose computation does not count as done on every path."""
-        return _Emission(self.cx, self.done.copy(), self.loads.copy()).value(e)
+    def _apart(self) -> _Emission:
+        """An emission that knows what this one does, whose values do not count as computed on every path."""
+        return _Emission(self.cx, self.done.copy(), self.loads.copy())
+
+    def _next(self, e: Expr, per_lane: bool) -> tuple[Prim, Value] | None:
+        """A further guarded `select` in the last arm of one, with its condition: chains of them are not recursion."""
+        if not isinstance(e, Prim) or e.op != "select" or not self._guards(e):
+            return None
+        condition = self.value(e.args[0])
+        chained = bool(condition.lanes) == per_lane and condition.text not in ("true", "false")
+        return (e, condition) if chained else None
 
     def _by_masks(self, e: Prim, condition: Value) -> Value:
-        cx = self.cx
-        arms = []
-        for mask, arm in ((condition, e.args[1]), (cx.inverse(condition), e.args[2])):
-            with cx.masked(cx.both(mask), None):
-                arms.append(self.value_apart(arm))
-        return apply(cx, "select", e.dtype, e.dtype, (condition, *arms))
+        """Each arm under its mask, then a choice between them."""
+        cx, emission = self.cx, self
+        arms: list[tuple[Value, Value]] = []
+        with ExitStack() as masks:
+            while True:
+                with cx.masked(cx.both(condition), None):
+                    arms.append((condition, emission._apart().value(e.args[1])))
+                masks.enter_context(cx.masked(cx.both(cx.inverse(condition)), None))
+                emission, last = emission._apart(), e.args[2]
+                following = emission._next(last, per_lane=True)
+                if following is None:
+                    break
+                e, condition = following
+            result = emission.value(last)
+        for condition, arm in reversed(arms):
+            result = apply(cx, "select", e.dtype, e.dtype, (condition, arm, result))
+        return result
 
     def _by_branches(self, e: Prim, condition: Value) -> Value:
-        w, lanes = self.cx.w, self.cx.lanes if self._differs(e) else 0
-        then, other, done = w.fresh("then"), w.fresh("else"), w.fresh("done")
-        w.branch(condition, then, other)
-        incoming = []
-        for label, arm in ((then, e.args[1]), (other, e.args[2])):
-            w.label(label)
-            with w.conditional():
-                value = w.splat(self.value_apart(arm), lanes)
-                incoming.append((value, w.block))
+        """Each arm in a block of its own."""
+        w, lanes, emission = self.cx.w, self.cx.lanes if self._differs(e) else 0, self
+        incoming: list[tuple[Value, str]] = []
+        done = w.fresh("done")
+        with ExitStack() as blocks:
+            while True:
+                then, other = w.fresh("then"), w.fresh("else")
+                w.branch(condition, then, other)
+                w.label(then)
+                with w.conditional():
+                    value = w.splat(emission._apart().value(e.args[1]), lanes)
+                    incoming.append((value, w.block))
+                w.jump(done)
+                w.label(other)
+                blocks.enter_context(w.conditional())
+                emission, last = emission._apart(), e.args[2]
+                following = emission._next(last, per_lane=False)
+                if following is None:
+                    break
+                e, condition = following
+            value = w.splat(emission.value(last), lanes)
+            incoming.append((value, w.block))
             w.jump(done)
         w.label(done)
         return w.phi(element(e.dtype), lanes, *incoming)

@@ -143,6 +143,8 @@ def compare_indices(cx: Context, op: str, a: Dim, b: Dim) -> Value:
 def _lanes_below(cx: Context, bound: Dim, below: bool) -> Value:
     """The mask of the lanes whose number is below a uniform bound, or of the others."""
     n, w = cx.lanes, cx.w
+    if isinstance(bound, int) and (bound <= 0 or bound >= n):
+        return Value(str((bound >= n) == below).lower(), I1)
     if isinstance(bound, int):
         bits = ", ".join(f"i1 {str((k < bound) == below).lower()}" for k in range(n))
         return Value(f"<{bits}>", I1, n)

@@ -163,7 +163,22 @@ def _equality(name: str, floats: str) -> dict[str, Row]:
 
 
 def _bitwise(op: str) -> dict[str, Row]:
-    return {kind: _binary(op) for kind in "iub"}
+    return dict.fromkeys("iub", _binary(op))
+
+
+_TRUTH = {"true": True, "false": False, "splat (i1 true)": True, "splat (i1 false)": False}
+
+
+def _logical(op: str, neutral: bool) -> dict[str, Row]:
+    """`and` or `or`, decided here where an operand decides, so that what it guards is known."""
+
+    def row(cx: Context, dtype: DType, args: tuple[Value, ...]) -> Value:
+        for one, other in (args, args[::-1]):
+            if one.text in _TRUTH:
+                return other if _TRUTH[one.text] == neutral else one
+        return _binary(op)(cx, dtype, args)
+
+    return {**_bitwise(op), "b": row}
 
 
 # A zero may have either sign after min and max (nsz): that saves LLVM four instructions.
@@ -186,8 +201,8 @@ ROWS: dict[str, dict[str, Row]] = {
     "copysign": {"f": _intrinsic("copysign")},
     # Without the instruction it is a call of libm's fma for each lane: slow, and right.
     "fma": {"f": _intrinsic("fma")},
-    "and": _bitwise("and"),
-    "or": _bitwise("or"),
+    "and": _logical("and", True),
+    "or": _logical("or", False),
     "xor": _bitwise("xor"),
     "not": dict.fromkeys("iub", _invert),
     "shl": _both_ints(_shift_left),
