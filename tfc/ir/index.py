@@ -153,10 +153,8 @@ def bounds(x: Dim, ranges: Ranges) -> tuple[int | None, int | None]:
 
 
 def _interval_mul(a: tuple[int | None, int | None], b: tuple[int | None, int | None]) -> tuple[int | None, int | None]:
-    if b[0] == b[1] and b[0] is not None and b[0] < 0:
-        return (
-            _interval_mul((b[0], b[0]), a) if a[0] != a[1] or a[0] is None or a[0] >= 0 else (b[0] * a[0], b[0] * a[0])
-        )
+    if b[0] is not None and b[0] == b[1] and a[0] != a[1]:
+        return _interval_mul(b, a)
     if a[0] == a[1] and a[0] is not None:
         ends = [None if e is None else a[0] * e for e in b]
         return (ends[0], ends[1]) if a[0] > 0 else (0, 0) if a[0] == 0 else (ends[1], ends[0])
