@@ -14,6 +14,8 @@ from tfc.ir.kernel_text import parse_kernel, print_kernel
 from tfc.passes.schedule import (
     Axis,
     accumulate_lanes,
+    distribute,
+    expand,
     merge,
     parallelise,
     place,
@@ -93,12 +95,25 @@ def test_it_computes_the_softmax() -> None:
     np.testing.assert_allclose(y, e / e.sum(1, keepdims=True), rtol=2e-5)
 
 
-def test_whole_blocks_and_a_peeled_rest(same: Same) -> None:
-    """Whole blocks run without masks; the rest is a loop of its own, merged and cut like the main one."""
-    before = k = parse_kernel(CLASSIFIER)
-    for v in ROWS:
-        k = split(k, v, 6, outer=f"{v}o", inner=f"{v}i", tail="peel_loop", suffix=f"_{v}")
-    same(before, k, *SIZES)
+def test_whole_blocks_without_masks_and_a_peeled_rest(same: Same) -> None:
+    """Whole blocks of 6 rows run without masks on rows; what is left of the rows runs row by row."""
+    before = parse_kernel(CLASSIFIER)
+    k = reduce(lambda x, v: merge(x, "i", v), ROWS[1:], before)
+    for name in ("acc", "m", "s"):
+        k = place(shrink(k, name, "i"), name, "stack")
+    k = split(k, "i", 6, outer="io", inner="ii", tail="peel_loop", suffix="_rest")
+    for name in ("acc", "m", "s"):
+        k = expand(k, name, "ii")
+    for old, v, at in (("ii", "ib", 1), ("ib", "ic", 1), ("ic", "id", 2), ("id", "ie", 2)):
+        k = distribute(k, old, at, second=v)
+    k = split(k, "j2", 8, outer="jo", inner="ji", tail="mask")
+    k = reorder(k, ["jo", "k", "ib", "ji"])
+    k = stage(k, "acc", name="r", around="k", space="register", fresh=True)
+    k = stage(k, "w", name="wp", at="io", layout=(Axis(1, step=8), Axis(0), Axis(1, count=8)), fill=0.0)
+    k = simplify_kernel(parallelise(vectorise(unguard(k, "ji"), "ji"), "io"))
+    assert "r[ib, ji] add= mul(x[ib + 6*io, k], wp[jo, k, ji])" in print_kernel(k)
+    assert "@(n)" not in print_kernel(k)
+    same(before, k, *SIZES, rtol=1e-6)
 
 
 def test_dot_products_along_k(same: Same) -> None:
@@ -127,3 +142,32 @@ def test_other_blocks(same: Same, block: int) -> None:
     for name in ("acc", "m", "s"):
         k = shrink(k, name, "io")
     same(before, simplify_kernel(parallelise(k, "io")), *SIZES, rtol=1e-6)
+
+
+MATMUL = """
+kernel matmul(a: float32[m, p] in, b: float32[p, q] in, c: float32[m, q] out) dims(m, p, q) {
+  for i0 < m { for j0 < q { c[i0, j0] = 0.0:float32 } }
+  for i < m { for j < q { for k < p { c[i, j] add= mul(a[i, k], b[k, j]) } } }
+}
+"""
+
+
+def test_a_blocked_matmul_of_run_time_sizes(same: Same) -> None:
+    """Blocks of 8 columns by 5 of k by 6 rows, panels packed per block, micro-kernel of 3 rows by 4 columns."""
+    k = before = parse_kernel(MATMUL)
+    k = split(k, "j", 8, outer="jc", inner="jb", tail="mask")
+    k = split(k, "jb", 4, outer="jr", inner="jj", tail="exact")
+    k = split(k, "i", 6, outer="ic", inner="ib", tail="mask")
+    k = split(k, "ib", 3, outer="ir", inner="ii", tail="exact")
+    k = split(k, "k", 5, outer="kc", inner="kk", tail="short")
+    k = reorder(k, ["jc", "kc", "ic", "jr", "ir", "kk", "ii", "jj"])
+    k = stage(k, "c", name="r", around="kk", space="register", fresh=True)
+    k = stage(k, "b", name="bp", at="kc", layout=(Axis(1, step=4), Axis(0), Axis(1, count=4)), fill=0.0, align=64)
+    k = stage(k, "a", name="ap", at="ic", layout=(Axis(0, step=3), Axis(1), Axis(0, count=3)), fill=0.0, align=64)
+    k = unguard(unguard(k, "jj"), "ii")
+    k = simplify_kernel(unroll(vectorise(k, "jj"), "ii"))
+    assert "r[ii, jj] add= mul(ap[ir, kk, ii], bp[jr, kk, jj])" in print_kernel(k)
+    same(before, parallelise(k, "ic"), *[dict(zip("mpq", s, strict=True)) for s in MATMUL_SIZES])
+
+
+MATMUL_SIZES = [(0, 3, 3), (3, 0, 3), (3, 3, 0), (1, 1, 1), (6, 5, 8), (7, 6, 9), (5, 4, 7), (13, 11, 17)]

@@ -80,14 +80,14 @@ def kernel(text: str) -> Kernel:
     return parse_kernel(text)
 
 
-@pytest.mark.parametrize("tail", ["mask", "peel", "peel_loop"])
+@pytest.mark.parametrize("tail", ["mask", "short", "peel", "peel_loop"])
 @pytest.mark.parametrize("factor", [1, 3, 4, 7])
 def test_split_of_a_run_time_extent(same: Same, tail: str, factor: int) -> None:
     k = kernel(SCALE)
     same(k, split(k, "i", factor, outer="io", inner="ii", tail=tail), *SIZES)
 
 
-@pytest.mark.parametrize("tail", ["mask", "peel", "peel_loop"])
+@pytest.mark.parametrize("tail", ["mask", "short", "peel", "peel_loop"])
 @pytest.mark.parametrize("factor", [1, 2, 5, 8])
 def test_split_of_a_static_extent(same: Same, tail: str, factor: int) -> None:
     k = kernel(SCALE)

@@ -33,8 +33,9 @@ STORE = "y[i, 0] = 0.0:float32"
         ),
         (
             f"for i < 4 {{ if and(lt(@(i), @(n)), lt(@(i), @(4))) {{ {STORE} }} }}",
-            f"for i < 4 {{ if and(lt(@(i), @(n)), lt(@(i), @(4))) {{ {STORE} }} }}",
+            f"for i < 4 {{ if lt(@(i), @(n)) {{ {STORE} }} }}",
         ),
+        (f"for i < 4 {{ if and(lt(@(i), @(n)), lt(@(4), @(i))) {{ {STORE} }} }}", ""),
     ],
 )
 def test_rules(before: str, after: str) -> None:

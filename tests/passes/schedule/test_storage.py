@@ -11,6 +11,8 @@ from tfc.ir.kernel_text import parse_kernel, print_kernel
 from tfc.passes.schedule import (
     ScheduleError,
     compute_at,
+    distribute,
+    expand,
     inline,
     merge,
     parallelise,
@@ -100,6 +102,18 @@ def test_shrink_moves_scratch_that_each_iteration_fills(same: Same) -> None:
         parallelise(k, "i")
     with pytest.raises(ScheduleError, match="may share a value"):
         shrink(parse_kernel(SCRATCH.replace("j < 6", "j < 5")), "t", "i")
+
+
+def test_expand_lets_a_loop_be_distributed(same: Same) -> None:
+    k = parse_kernel(SCRATCH)
+    out = shrink(k, "t", "i")
+    with pytest.raises(ScheduleError, match="lets, allocations and barriers stay whole"):
+        distribute(out, "i", 2, second="i2")
+    out = expand(out, "t", "i")
+    assert shapes(out) == {"t": ["n", "6"]}
+    same(k, distribute(out, "i", 1, second="i2"), *SIZES)
+    with pytest.raises(ScheduleError, match="the body of i does not allocate it"):
+        expand(k, "t", "i")
 
 
 def test_compute_at(same: Same) -> None:

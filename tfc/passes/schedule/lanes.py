@@ -11,6 +11,7 @@ from tfc.ir.kernel import Accumulate, Alloc, Body, Buffer, For, If, Kernel, Let,
 from tfc.ir.types import Shape
 
 from .bounds import Facts
+from .dependence import conflicts
 from .nest import (
     ScheduleError,
     accesses,
@@ -94,6 +95,8 @@ def _partials(k: Kernel, loop: For, facts: Facts, part: tuple[str, str, int, int
             raise ScheduleError("accumulate_lanes", loop.var, f"the part of {buffer} accumulated has no fixed size")
         own = Buffer(f"{name}_{buffer}" if out else name, table[buffer].dtype, shape, "local", space)
         out.append(_Partial(table[buffer], own, mine[0].kind, box, kept))
+    if conflicts(loop.body, loop.body, table):
+        raise ScheduleError("accumulate_lanes", loop.var, "what it reads may be what it accumulates")
     return out
 
 

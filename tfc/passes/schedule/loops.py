@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Literal
 
 from tfc.ir.expr import Expr
-from tfc.ir.index import Index, floordiv, mod, symbols_of
+from tfc.ir.index import Dim, Index, floordiv, minimum, mod, symbols_of
 from tfc.ir.kernel import KINDS, Alloc, Body, For, If, Kernel, Let, Stmt, substitute, walk
 
 from .dependence import ZERO, Distances, carried, conflicts, distances, independent
@@ -29,7 +29,7 @@ from .nest import (
     replace_loop,
 )
 
-Tail = Literal["exact", "mask", "peel", "peel_loop"]
+Tail = Literal["exact", "mask", "short", "peel", "peel_loop"]
 _FREE_KINDS = ("vector", "parallel", "grid", "block", "lane")
 
 
@@ -41,6 +41,7 @@ def split(
         for i < n { S(i) }
         -> for io < floordiv(n, 4) { for ii < 4 { S(4*io + ii) } }                                 exact
         -> for io < floordiv(n + 3, 4) { for ii < 4 { if 4*io + ii < n { S(4*io + ii) } } }        mask
+        -> for io < floordiv(n + 3, 4) { for ii < min(4, n - 4*io) { S(4*io + ii) } }              short
         -> for io < floordiv(n, 4) { for ii < 4 { S(4*io + ii) } }                                 peel
            for ii_tail < 4 { if 4*floordiv(n, 4) + ii_tail < n { S(4*floordiv(n, 4) + ii_tail) } }
 
@@ -48,19 +49,23 @@ def split(
     `peel_loop` runs `mod(n, 4)` times without one; every name of the copy ends in the suffix.
     """
     loop = locate(k, var, "split").loop
-    if factor < 1:
-        raise ScheduleError("split", var, f"the factor must be positive, got {factor}")
+    if factor < 1 or loop.kind == "vector":
+        raise ScheduleError("split", var, f"the factor must be positive, got {factor}, and the loop no vector")
     check_free(k, "split", var, (outer, inner))
     whole, rest = floordiv(loop.extent, factor), mod(loop.extent, factor)
     if tail == "exact" and rest != 0:
         raise ScheduleError("split", var, f"{factor} does not provably divide {loop.extent}; choose another tail")
     o, i = Index.symbol(outer), Index.symbol(inner)
     body = substitute(loop.body, {var: o * factor + i})
+    extent: Dim = factor
+    if tail in ("mask", "short") and rest != 0:
+        whole = floordiv(loop.extent + (factor - 1), factor)
     if tail == "mask" and rest != 0:
         body = guarded([less(o * factor + i, loop.extent)], body)
-        whole = floordiv(loop.extent + (factor - 1), factor)
-    main = replace(loop, var=outer, extent=whole, body=(For(inner, factor, body),))
-    if tail in ("exact", "mask") or rest == 0:
+    elif tail == "short" and rest != 0:
+        extent = minimum(factor, loop.extent - o * factor)
+    main = replace(loop, var=outer, extent=whole, body=(For(inner, extent, body),))
+    if not tail.startswith("peel") or rest == 0:
         return replace_loop(k, var, lambda _: (main,))
     remaining = _tail_copy(k, loop, factor, inner + suffix, suffix, masked=tail == "peel")
     return replace_loop(k, var, lambda _: (main, remaining))
@@ -88,16 +93,19 @@ def reorder(k: Kernel, order: Sequence[str]) -> Kernel:
     where = ", ".join(order)
     chain, guards, body = _chain(top.loop, set(order), where)
     facts = facts_at(k, top.outer, top.guards)
-    for loop in chain:
-        if symbols_of(loop.extent) & {c.var for c in chain}:
-            raise ScheduleError("reorder", where, f"the extent of {loop.var} depends on a loop of the nest")
     new = [next(c for c in chain if c.var == v) for v in order]
+    for n, loop in enumerate(new):
+        if symbols_of(loop.extent) & {c.var for c in new[n:]}:
+            raise ScheduleError("reorder", where, f"the extent of {loop.var} depends on a loop that would be inside")
     for a, b in conflicts(body, body, buffer_table(k)):
         band = [_in_band(x, chain) for x in (a, b)]
         between = distances(band[0], band[1], chain, facts)
         if between is not None and not _keeps_order(between, chain, new):
             raise ScheduleError("reorder", where, f"{b.kind} of {b.buffer} depends on another iteration's {a.kind}")
-    return replace_loop(k, top.loop.var, lambda _: _placed(new, guards, body))
+    k = replace_loop(k, top.loop.var, lambda _: _placed(new, guards, body))
+    for loop in new:
+        check_independent(k, loop.var, "reorder")
+    return k
 
 
 def _in_band(a: Access, band: Sequence[For]) -> Access:
@@ -207,6 +215,7 @@ def merge(k: Kernel, first: str, second: str) -> Kernel:
     out = replace(k, body=map_bodies(k.body, join))
     if not found:
         raise ScheduleError("merge", f"{first}, {second}", "they are not siblings, the first before the second")
+    check_independent(out, first, "merge")
     return out
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
 
 from tfc.ir.expr import At, Expr, Load, Name, Prim, prim
 from tfc.ir.index import Dim, Index, simplify, subs, symbols_of
@@ -239,8 +240,11 @@ def less(a: Dim, b: Dim) -> Expr:
 
 def guarded(conditions: Iterable[Expr], body: Body, orelse: Body = ()) -> Body:
     """A body under all the conditions; `orelse` where one fails."""
-    for condition in reversed(tuple(conditions)):
-        body = (If(condition, body, orelse),)
+    conditions = tuple(conditions)
+    if orelse and conditions:
+        return (If(reduce(lambda a, b: prim("and", a, b), conditions), body, orelse),)
+    for condition in reversed(conditions):
+        body = (If(condition, body),)
     return body
 
 
@@ -259,8 +263,8 @@ def facts_at(k: Kernel, loops: Iterable[For], guards: Iterable[Expr] = ()) -> Fa
 def condition_facts(e: Expr) -> tuple[Dim, ...]:
     """Indices that are at least 0 where the condition holds."""
     match e:
-        case Prim(op="and", args=(a, b)):
-            return (*condition_facts(a), *condition_facts(b))
+        case Prim(op="and"):
+            return tuple(fact for c in conjuncts(e) for fact in condition_facts(c))
         case Prim(op="lt" | "le" | "gt" | "ge" as op, args=(At(index=a), At(index=b))):
             small, large = (a, b) if op in ("lt", "le") else (b, a)
             return (large - small - (1 if op in ("lt", "gt") else 0),)
@@ -301,11 +305,14 @@ def body_symbols(body: Body) -> frozenset[str]:
     return found
 
 
+def conjuncts(e: Expr) -> tuple[Expr, ...]:
+    """The conditions that all hold where a condition holds."""
+    return tuple(c for a in e.args for c in conjuncts(a)) if isinstance(e, Prim) and e.op == "and" else (e,)
+
+
 def is_index_condition(e: Expr) -> bool:
     """Whether `condition_facts` say all that a condition says."""
-    if isinstance(e, Prim) and e.op == "and":
-        return all(map(is_index_condition, e.args))
-    return bool(condition_facts(e))
+    return all(condition_facts(c) for c in conjuncts(e))
 
 
 def subs_expr(e: Expr, values: Mapping[str, Dim]) -> Expr:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import reduce
 
-from tfc.ir.expr import At, Expr, Load
+from tfc.ir.expr import At, Expr, Load, prim
 from tfc.ir.index import simplify
 from tfc.ir.kernel import Accumulate, Body, Check, For, If, Kernel, Let, Stmt, Store, map_expr, substitute
 
 from .bounds import Facts, at_least_0
-from .nest import condition_facts, facts_at, is_index_condition, spans_of, tidy
+from .nest import condition_facts, conjuncts, facts_at, is_index_condition, spans_of, tidy
 
 
 def simplify_kernel(k: Kernel) -> Kernel:
@@ -59,17 +60,21 @@ def _loop(s: For, facts: Facts) -> Body:
 
 
 def _condition(s: If, facts: Facts) -> Body:
-    if is_index_condition(s.condition):
-        known = condition_facts(s.condition)
-        if all(at_least_0(f, facts) for f in known):
-            return _body(s.then, facts)
-        if any(at_least_0(-f - 1, facts) for f in known):
-            return _body(s.orelse, facts)
-    under = replace(facts, holds=(*condition_facts(s.condition), *facts.holds))
+    parts = [c for c in conjuncts(s.condition) if not _always(c, facts)]
+    if not parts:
+        return _body(s.then, facts)
+    if any(at_least_0(-fact - 1, facts) for c in parts for fact in condition_facts(c)):
+        return _body(s.orelse, facts)
+    condition = reduce(lambda a, b: prim("and", a, b), parts)
+    under = replace(facts, holds=(*condition_facts(condition), *facts.holds))
     then, orelse = _body(s.then, under), _body(s.orelse, facts)
 
     def expr(e: Expr) -> Expr:
         return At(simplify(e.index, facts.ranges)) if isinstance(e, At) else e
 
-    new = replace(s, condition=map_expr(s.condition, expr), then=then, orelse=orelse)
+    new = replace(s, condition=map_expr(condition, expr), then=then, orelse=orelse)
     return (new,) if then or orelse else ()
+
+
+def _always(condition: Expr, facts: Facts) -> bool:
+    return is_index_condition(condition) and all(at_least_0(f, facts) for f in condition_facts(condition))

@@ -21,6 +21,7 @@ from .nest import (
     buffer_table,
     check_free,
     condition_facts,
+    conjuncts,
     facts_at,
     guarded,
     is_index_condition,
@@ -82,7 +83,7 @@ class _Staged:
         facts = self.facts.within(spans_of(loops))
         if orelse is None:
             return nested(loops, (make(place, index),))
-        needed = [*out_of_bounds(tuple(r), self.box.size, facts), *out_of_bounds(place, self.buffer.shape, facts)]
+        needed = [*out_of_bounds(tuple(r), self.box.count, facts), *out_of_bounds(place, self.buffer.shape, facts)]
         here = {f"#{d}": i for d, i in enumerate(place)}
         for a, b in ((subs(a, here), subs(b, here)) for a, b in self.masks):
             if not at_least_0(b - a - 1, facts):
@@ -172,7 +173,11 @@ def _masks(uses: Sequence[Access]) -> tuple[tuple[Dim, Dim], ...]:
 
     From `if 8*jo + ji < n { t[8*jo + ji] .. }` it follows that no element beyond `n` is touched.
     """
-    each = [dict.fromkeys(pair for g in use.guards if (pair := _said_of_element(g, use)) is not None) for use in uses]
+    conditions = [[c for g in use.guards for c in conjuncts(g)] for use in uses]
+    each = [
+        dict.fromkeys(pair for c in some if (pair := _said_of_element(c, use)) is not None)
+        for some, use in zip(conditions, uses, strict=True)
+    ]
     return tuple(pair for pair in each[0] if all(pair in other for other in each))
 
 
@@ -274,7 +279,7 @@ def unguard(k: Kernel, var: str) -> Kernel:
 def _whole(k: Kernel, b: Buffer) -> bool:
     """Whether a local buffer is filled before anything else is done with it."""
     homes = (body for body in _bodies(k.body) if any(isinstance(s, Alloc) and s.buffer == b for s in body))
-    box = Window(tuple(0 for _ in b.shape), b.shape)
+    box = Window(tuple(0 for _ in b.shape), b.shape, b.shape)
     return any(covered_first(body, b, box, facts_at(k, ()), masked=False) for body in homes)
 
 

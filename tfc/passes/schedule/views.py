@@ -37,9 +37,11 @@ def _nest_of_two(k: Kernel, outer: str, inner: str, into: str, rewrite: str) -> 
     loop = locate(k, outer, rewrite).loop
     check_free(k, rewrite, outer, [into])
     match loop.body:
-        case (For() as below,) if below.var == inner and outer not in symbols_of(below.extent):
+        case (For() as below,) if (
+            below.var == inner and below.kind == loop.kind and outer not in symbols_of(below.extent)
+        ):
             return loop, below
-    raise ScheduleError(rewrite, outer, f"{inner} is not perfectly nested in it")
+    raise ScheduleError(rewrite, outer, f"{inner} is not perfectly nested in it, or of another kind")
 
 
 def flatten(k: Kernel, outer: str, inner: str, *, into: str) -> Kernel:

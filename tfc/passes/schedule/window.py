@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tfc.ir.index import Dim, linear_in, symbols_of
+from tfc.ir.index import Dim, bounds, linear_in, symbols_of
 from tfc.ir.kernel import Body, Buffer, For, walk
 from tfc.ir.types import Shape
 
@@ -16,9 +16,13 @@ from .nest import Access, accesses, condition_facts, is_index_condition, spans_o
 
 @dataclass(frozen=True)
 class Window:
-    """Per dim of a buffer the first index touched and the number of indices from there on."""
+    """Per dim of a buffer the first index touched, the number of indices from there on, and a bound of that number.
+
+    The bound, `size`, is a number where one is known.
+    """
 
     low: Shape
+    count: Shape
     size: Shape
 
 
@@ -29,7 +33,9 @@ def window(uses: Sequence[Access], buffer: Buffer, facts: Facts) -> Window:
     beyond the buffer.
     """
     boxes = [_box([a.index[d] for a in uses], uses, buffer.shape[d], facts) for d in range(len(buffer.shape))]
-    return Window(tuple(low for low, _ in boxes), tuple(size for _, size in boxes))
+    most = [bounds(count, facts.ranges)[1] for _, count in boxes]
+    sizes = [count if m is None else m for (_, count), m in zip(boxes, most, strict=True)]
+    return Window(tuple(low for low, _ in boxes), tuple(count for _, count in boxes), tuple(sizes))
 
 
 def _box(indices: Sequence[Dim], uses: Sequence[Access], extent: Dim, facts: Facts) -> tuple[Dim, Dim]:
@@ -88,7 +94,7 @@ def _covers(a: Access, buffer: Buffer, box: Window, masked: bool) -> bool:
     if any(symbols_of(extent) & loops.keys() for extent in loops.values()):
         return False
     used = list[str]()
-    for index, low, size in zip(a.index, box.low, box.size, strict=True):
+    for index, low, size in zip(a.index, box.low, box.count, strict=True):
         names = _radix(index - low, size, loops)
         if names is None:
             return False
