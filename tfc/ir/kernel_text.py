@@ -93,7 +93,7 @@ def print_expr(e: Expr) -> str:
     """A scalar expression as text."""
     match e:
         case Const(dtype, value):
-            return f"{str(value).lower() if isinstance(value, bool) else value!r}:{dtype}"
+            return f"{repr(value).lower()}:{dtype}"
         case At(index=index):
             return f"@({index})"
         case Name(name=name):
