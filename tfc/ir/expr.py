@@ -270,7 +270,7 @@ def prim(op: str, *args: Expr | Number, dtype: DType | None = None) -> Expr:
 
 
 def select(condition: Expr, yes: Expr | Number, no: Expr | Number) -> Expr:
-    """`yes` where the condition holds, else `no`; both are evaluated, but loads of the side not taken may be masked."""
+    """`yes` where the condition holds, else `no`; loads of the other side are masked: they may be out of bounds."""
     return prim("select", condition, yes, no)
 
 

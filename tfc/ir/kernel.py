@@ -117,7 +117,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Barrier:
-    """All iterations of the enclosing `lane` loop arrive before any goes on."""
+    """All iterations of the enclosing `lane` loops arrive before any goes on."""
 
 
 Stmt = Union[For, Let, If, Store, Accumulate, Alloc, Check, Barrier]
@@ -207,7 +207,7 @@ def map_expr(e: Expr, f: Callable[[Expr], Expr]) -> Expr:
 
 
 def map_body(body: Body, statement: Callable[[Stmt], Stmt | Body], expr: Callable[[Expr], Expr] | None = None) -> Body:
-    """A body rebuilt inside out: `expr` on every expression, then `statement` on every statement, which may return many."""
+    """A body rebuilt inside out: `expr` on each expression, then `statement` on each statement (it may return many)."""
     out: list[Stmt] = []
     for s in body:
         if isinstance(s, For):
