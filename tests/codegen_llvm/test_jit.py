@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 import subprocess
 import sys
@@ -144,6 +146,16 @@ def test_threads_compile_and_run_at_once() -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(work, range(4))) == [[float(k + j) for j in range(8)] for k in range(4)]
+
+
+def test_the_function_keeps_its_code() -> None:
+    program = filling(4.0)
+    run = compile_program(program, host_target(), cache=False).run
+    gc.collect()
+    y, n, status = np.zeros(3, np.float32), ctypes.c_int64(3), ctypes.c_int32(0)
+    slots = ctypes.c_void_p(y.ctypes.data)
+    run(ctypes.addressof(slots), ctypes.addressof(n), 0, ctypes.addressof(status))
+    assert list(y) == [4, 4, 4]
 
 
 def test_every_stage_can_be_read() -> None:

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.codegen_llvm.support import TARGETS, Array, check, compile_kernel, run_native
-from tfc.codegen_llvm import host_target
+from tests.codegen_llvm.support import TARGETS, Array, check, compile_kernel, program_of, run_native
+from tfc.codegen_llvm import emit_program, host_target, jit
 from tfc.ir import types as T
+from tfc.ir.kernel import Kernel
 from tfc.ir.kernel_text import parse_kernel
+from tfc.passes.target import Target
 
 SIZES = (0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 64, 97)
 RANDOM = np.random.default_rng(9)
@@ -293,6 +295,43 @@ def test_lane_private_locals() -> None:
     np.testing.assert_array_equal(got["y"], np.sort(x, 1))
 
 
+def test_masked_accesses_of_locals() -> None:
+    """Also where a lane that is off would lie outside."""
+    text = """
+    kernel edges(x: float32[11] in, n: int64[] in, y: float32[16] inout) {
+      alloc t: float32[11] local stack
+      alloc s: float32[] local register
+      for k < 11 {
+        t[k] = x[k]
+      }
+      s[] = 1.0:float32
+      for o < 2 unrolled {
+        for l < 8 vector {
+          if lt(@(8*o + l), 11:int64) {
+            t[8*o + l] mul= 2.0:float32
+          }
+          let m = n[]
+          if lt(@(8*o + l), m) {
+            t[8*o + l] = add(t[8*o + l], s[])
+          }
+          y[8*o + l] = select(lt(@(8*o + l), 11:int64), t[8*o + l], s[])
+        }
+        for l < 8 vector {
+          let m = n[]
+          y[8*o + l] add= select(lt(@(l), m), t[m - 1], 3.0:float32)
+        }
+        for l < 8 vector {
+          if lt(@(l), n[]) {
+            s[] add= 1.0:float32
+            y[o] add= 1.0:float32
+          }
+        }
+      }
+    }"""
+    for n in (0, 3, 8, 11):
+        check(text, {"x": floats(11), "n": np.array(n), "y": np.zeros(16, np.float32)})
+
+
 def test_names_may_be_taken_again() -> None:
     text = """
     kernel shadow(x: int64[6] in, y: int64[6, 6] inout) {
@@ -347,18 +386,39 @@ def gemm(rows: int, vectors: int, lanes: int) -> str:
     return text.replace("L", str(lanes))
 
 
-@pytest.mark.parametrize(
-    ("target", "rows", "lanes", "register"), [("avx2", 6, 8, "ymm"), ("avx512", 14, 16, "zmm"), ("neon", 8, 4, "v")]
-)
-def test_a_register_tile_stays_in_registers(target: str, rows: int, lanes: int, register: str) -> None:
-    if target not in TARGETS:
+AARCH64 = Target("neon", "aarch64-unknown-linux-gnu", "+neon,+fp-armv8", 16, 32, True)
+
+
+def assembly(kernel: Kernel, target: Target) -> str:
+    """Machine code as text, for any machine."""
+    llvm = jit._llvm()
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    module, machine = jit._optimise(emit_program(program_of(kernel), target), target)
+    return str(machine.emit_assembly(module)).split("tfc_run:")[0]
+
+
+@pytest.mark.parametrize(("target", "rows", "lanes"), [("avx2", 6, 8), ("avx512", 14, 16), ("neon", 8, 4)])
+def test_a_register_tile_stays_in_registers(target: str, rows: int, lanes: int) -> None:
+    """Rows by two vectors: one fused multiply-add each per step of the loop, and no stack."""
+    if target not in (*TARGETS, "neon"):
         pytest.skip(f"this machine does not run {target}")
-    native, _ = compile_kernel(parse_kernel(gemm(rows, 2, lanes)), host_target(target))
-    body = native.assembly().split("tfc_run:")[0]
+    body = assembly(parse_kernel(gemm(rows, 2, lanes)), AARCH64 if target == "neon" else host_target(target))
     fused = [line for line in body.splitlines() if "fmadd" in line or "fmla" in line]
+    register = {"avx2": "%ymm", "avx512": "%zmm", "neon": ".4s"}[target]
     assert len(fused) == rows * 2
     assert all(register in line for line in fused)
-    assert not [line for line in body.splitlines() if "sp)" in line or "[sp" in line]
+    assert "rsp" not in body
+    assert "[sp" not in body
+
+
+def test_masks_of_lane_bounds_become_mask_instructions() -> None:
+    kernel = parse_kernel(TAIL.format(lanes=8, last=7))
+    for target, load in (("avx2", "vmaskmovps\t("), ("avx512", "{%k")):
+        if target in TARGETS:
+            body = assembly(kernel, host_target(target))
+            assert load in body
+            assert "extr" not in body
 
 
 @pytest.mark.parametrize("depth", [0, 1, 7])

@@ -16,6 +16,7 @@ LIMIT = 512 << 20
 """Bytes of all images; beyond it those go that were used longest ago."""
 _MAGIC = b"tfc-object-1\n"
 _SUFFIX = ".o.tfc"
+_PARTIAL = "partial-"
 
 
 def folder() -> Path | None:
@@ -67,7 +68,7 @@ def store(name: str, image: bytes) -> None:
         return
     try:
         where.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, temporary = tempfile.mkstemp(dir=where, prefix="tmp-")
+        handle, temporary = tempfile.mkstemp(dir=where, prefix=_PARTIAL)
     except OSError:
         return
     try:
@@ -86,7 +87,7 @@ def _trim(where: Path) -> None:
     found: list[tuple[float, int, Path]] = []
     with contextlib.suppress(OSError), os.scandir(where) as entries:
         for entry in entries:
-            if entry.name.endswith(_SUFFIX):
+            if entry.name.endswith(_SUFFIX) or entry.name.startswith(_PARTIAL):
                 with contextlib.suppress(OSError):
                     stat = entry.stat()
                     found.append((stat.st_mtime, stat.st_size, Path(entry.path)))

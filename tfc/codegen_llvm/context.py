@@ -38,7 +38,8 @@ def memory_element(dtype: DType) -> str:
 class View:
     """Memory that statements access: `steps` are strides in elements, `origin` is added to every flat index.
 
-    `constant` says that nothing writes it while the kernel runs; `local` that it is the kernel's own.
+    `constant` says that nothing writes it while the kernel runs; `elements` counts those of a local buffer, 0 for an
+    argument.
     """
 
     dtype: DType
@@ -47,7 +48,7 @@ class View:
     origin: Dim
     align: int
     constant: bool = False
-    local: bool = False
+    elements: int = 0
 
 
 @dataclass

@@ -192,7 +192,7 @@ def _alloc(cx: Context, s: Alloc) -> None:
     # In a vector loop each lane has its own, side by side.
     steps: Shape = tuple(resolve(cx, step) * lanes for step in b.steps)
     origin: Dim = Index.symbol(cx.lane) if cx.lanes else 0
-    cx.views[b.name] = View(b.dtype, pointer, steps, origin, 64, local=True)
+    cx.views[b.name] = View(b.dtype, pointer, steps, origin, 64, elements=size * lanes)
 
 
 def _check(cx: Context, s: Check) -> None:

@@ -89,7 +89,8 @@ class NativeProgram:
 
     `run(slots, dims, arena, status)` takes addresses: of the data pointers of the slots outside the arena, of the dims
     (int64), of the arena (64-byte aligned), of an int32 that is 0 and receives the number of the failed check, from 1.
-    It releases the GIL and may run on several threads at once. The code lives as long as this object.
+    It releases the GIL and may run on several threads at once. The code lives as long as that
+    function.
     """
 
     run: Callable[[int, int, int, int], None]
@@ -101,8 +102,11 @@ class NativeProgram:
         self.object_image = image
         builder = _llvm().JITLibraryBuilder()
         builder.add_object_img(image).add_current_process().export_symbol("tfc_run")
-        self._tracker = builder.link(_linker(), f"tfc.{next(_numbers)}")
-        self.run = _RUN(self._tracker["tfc_run"])
+        tracker = builder.link(_linker(), f"tfc.{next(_numbers)}")
+        code = _RUN(tracker["tfc_run"])
+        # The code goes when the tracker does, so whoever holds the function holds that.
+        vars(code)["tracker"] = tracker
+        self.run = code
 
     @cached_property
     def optimised_ir(self) -> str:

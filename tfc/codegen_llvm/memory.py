@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import gcd
 
 from tfc.ir.expr import identity
-from tfc.ir.index import Dim, Index
+from tfc.ir.index import Dim, Index, bounds
 from tfc.ir.types import DType, Shape
 
 from .context import Context, View, memory_element
@@ -56,6 +56,15 @@ def _alignment(view: View, flat: Dim) -> int:
     return gcd(view.align, *(c * view.dtype.size for c in coefficients))
 
 
+def _mask(cx: Context, view: View, flat: Dim, count: int) -> Value | None:
+    """The mask that an access of elements needs: none if they lie in a local buffer, whatever the lanes."""
+    if cx.mask is None or not view.elements:
+        return cx.mask
+    low, high = bounds(flat, cx.ranges)
+    inside = low is not None and high is not None and low >= 0 and high + count <= view.elements
+    return None if inside else cx.mask
+
+
 def _register(cx: Context, dtype: DType, v: Value) -> Value:
     """A value as it is in memory, as it is in registers."""
     if not dtype.is_bool:
@@ -101,9 +110,9 @@ def _read(cx: Context, view: View, elem: str, lanes: int, pointer: Value, align:
 
 def _load_uniform(cx: Context, view: View, flat: Dim) -> Value:
     elem = memory_element(view.dtype)
-    if cx.mask is not None and not view.local and cx.region is None:
-        return _load_guarded(cx, view, flat)
-    if not view.local:
+    if _mask(cx, view, flat, 1) is not None:
+        if cx.region is None:
+            return _load_guarded(cx, view, flat)
         cx.rely_on_active()
     return _read(cx, view, elem, 0, _pointer(cx, view, flat), _alignment(view, flat))
 
@@ -127,15 +136,16 @@ def _load_guarded(cx: Context, view: View, flat: Dim) -> Value:
 def _load_vector(cx: Context, view: View, first: Dim) -> Value:
     elem, n = memory_element(view.dtype), cx.lanes
     pointer, align = _pointer(cx, view, first), _alignment(view, first)
-    if cx.mask is None or view.local:
+    mask = _mask(cx, view, first, n)
+    if mask is None:
         return _read(cx, view, elem, n, pointer, align)
     name = f"llvm.masked.load.{suffix(elem, n)}.p0"
-    return cx.w.call_effect(name, elem, n, pointer, integer(align, "i32"), cx.mask, _zero(elem, n))
+    return cx.w.call_effect(name, elem, n, pointer, integer(align, "i32"), mask, _zero(elem, n))
 
 
 def _load_strided(cx: Context, view: View, flat: Dim, form: tuple[Dim, Dim]) -> Value:
     """One scalar load per lane: no slower than a gather instruction where one exists."""
-    if cx.mask is not None and not view.local:
+    if cx.mask is not None:
         return _gather(cx, view, flat)
     elem, n = memory_element(view.dtype), cx.lanes
     vector = Value("poison", elem, n)
@@ -184,15 +194,16 @@ def _store_scalar(cx: Context, view: View, flat: Dim, value: Value) -> None:
 
 def _store_vector(cx: Context, view: View, first: Dim, value: Value) -> None:
     pointer, align = _pointer(cx, view, first), _alignment(view, first)
-    if cx.mask is not None and view.local:
+    mask = _mask(cx, view, first, value.lanes)
+    if cx.mask is not None and mask is None:
         # A plain store of a choice, unlike a masked one, lets LLVM keep the buffer in registers.
         old = cx.w.effect(value.elem, value.lanes, f"load {value.type}, {pointer.typed}, align {align}")
         value = choose(cx, cx.mask, value, old)
-    if cx.mask is None or view.local:
+    if mask is None:
         cx.w.emit(f"  store {value.typed}, {pointer.typed}, align {align}")
         return
     name = f"llvm.masked.store.{suffix(value.elem, value.lanes)}.p0"
-    cx.w.call_void(name, value, pointer, integer(align, "i32"), cx.mask)
+    cx.w.call_void(name, value, pointer, integer(align, "i32"), mask)
 
 
 # --- accumulations
