@@ -67,10 +67,11 @@ def _floor_parts(x: Expr, y: Expr) -> tuple[Expr, Expr, Expr]:
 def _floordiv(x: Expr, y: Expr) -> Expr:
     if not x.dtype.is_float:
         return prim("floordiv", x, y)
-    q, rest, too_far = _floor_parts(x, y)
-    # A rest that is not a number makes the quotient none, but for division by zero.
-    whole = E.select(too_far, q - 1, q) + rest * 0
-    return E.cast(E.select(y.eq(0), E.cast(x, float64) / E.cast(y, float64), whole), x.dtype)
+    q, _, too_far = _floor_parts(x, y)
+    dividend = E.cast(x, float64)
+    # An infinite dividend has no quotient, but for division by zero.
+    whole = E.select(too_far, q - 1, q) + dividend * 0
+    return E.cast(E.select(y.eq(0), dividend / E.cast(y, float64), whole), x.dtype)
 
 
 def _mod(x: Expr, y: Expr) -> Expr:

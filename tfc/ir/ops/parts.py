@@ -18,7 +18,7 @@ from ..index import Dim
 from ..op import Element, Op, Shapes, declare, normalize_axes
 from ..types import Shape, TensorType
 from .array import expand_dims, squeeze, type_of_second
-from .common import ANY, need
+from .common import ANY, broadcast_like, like, need
 from .math import add
 
 if TYPE_CHECKING:
@@ -75,7 +75,8 @@ slice_: Op = declare(
 
 
 def _unslice_type(shapes: Shapes, x: TensorType, *, shape: Shape, starts: Shape, steps: Sequence[int]) -> TensorType:
-    _check_slice(tuple(shape), starts, tuple(shape) if x.shape is None else x.shape, steps)
+    if x.shape is not None:
+        _check_slice(tuple(shape), starts, x.shape, steps)
     return TensorType(x.dtype, tuple(shape))
 
 
@@ -107,17 +108,12 @@ def _unslice_ref(x: Any, shape: tuple[int, ...], starts: tuple[int, ...], steps:
     return out
 
 
-def _grad_unslice(n: Node, dy: Value) -> list[Value | None]:
-    sizes = n.operands[0].type.dims
-    return [slice_(dy, starts=n.attrs["starts"], sizes=sizes, steps=n.attrs["steps"])]
-
-
 unslice: Op = declare(
     "unslice",
     _unslice_type,
     ref=_unslice_ref,
     element=lambda b, n, at: _place(b, n, at, n.attrs["starts"], n.attrs["steps"], 0),
-    grad=_grad_unslice,
+    grad=lambda n, dy: [slice_like(dy, n.operands[0], starts=n.attrs["starts"], steps=n.attrs["steps"])],
     attrs=("shape", "starts", "steps"),
 )
 """Zeros of a shape with the operand in the place that a slice of them would read."""
@@ -126,10 +122,19 @@ slice_grad: Op = declare(
     type_of_second,
     ref=lambda dy, x, starts, steps: _unslice_ref(dy, x.shape, starts, steps),
     decompose=lambda n: unslice(n.operands[0], shape=n.operands[1].type.dims, **n.attrs),
-    grad=lambda n, dy: [slice_(dy, sizes=n.operands[0].type.dims, **n.attrs), None],
+    grad=lambda n, dy: [slice_like(dy, n.operands[0], **n.attrs), None],
     attrs=("starts", "steps"),
 )
 """Zeros of the second operand's shape with the first in the place that a slice read."""
+slice_like: Op = declare(
+    "slice_like",
+    type_of_second,
+    ref=lambda x, like, starts, steps: np.asarray(x)[_places(starts, like.shape, steps)],
+    decompose=lambda n: slice_(n.operands[0], sizes=n.operands[1].type.dims, **n.attrs),
+    grad=lambda n, dy: [slice_grad(dy, n.operands[0], **n.attrs), None],
+    attrs=("starts", "steps"),
+)
+"""A slice of the first operand, of the second's shape."""
 
 
 # concat, stack
@@ -211,11 +216,10 @@ def _concat_grad_ref(dy: Any, *xs: Any, axis: int, index: int) -> Any:
 
 
 def _grad_concat_grad(n: Node, dy: Value) -> list[Value | None]:
-    dy0, *xs = n.operands
-    (axis,) = normalize_axes((n.attrs["axis"],), dy0.type.rank)
-    start = sum((x.type.dims[axis] for x in xs[: n.attrs["index"]]), start=0)
-    starts = tuple(start if k == axis else 0 for k in range(dy0.type.rank))
-    return [slice_grad(dy, dy0, starts=starts, steps=(1,) * dy0.type.rank), *[None for _ in xs]]
+    xs = n.operands[1:]
+    zero = like(dy, 0)
+    parts = [dy if k == n.attrs["index"] else broadcast_like(zero, x) for k, x in enumerate(xs)]
+    return [concat(*parts, axis=n.attrs["axis"]), *[None for _ in xs]]
 
 
 concat_grad: Op = declare(
