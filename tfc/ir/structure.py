@@ -61,6 +61,9 @@ def _differences(a: Graph, b: Graph, names: bool) -> Iterator[str]:
         for what, left, right in _facts(m, n, places_a, places_b, names):
             if left != right:
                 yield f"node {k} ({m.name} and {n.name}): {what} {left} and {right}"
+        for name in sorted(m.attrs.keys() & n.attrs.keys()):
+            if attr_key(m.attrs[name]) != attr_key(n.attrs[name]):
+                yield f"node {k} ({m.name} and {n.name}): {name} {m.attrs[name]!r} and {n.attrs[name]!r}"
         if len(m.regions) == len(n.regions):
             for r, s in zip(m.regions, n.regions, strict=True):
                 yield from (f"in {m.name}: {text}" for text in _differences(r, s, names))
@@ -78,14 +81,9 @@ def _facts(
     yield "operands", _refs(m.operands, places_a), _refs(n.operands, places_b)
     yield "control", [places_a[c] for c in m.control], [places_b[c] for c in n.control]
     yield "number of regions", len(m.regions), len(n.regions)
-    if attrs_key(m) != attrs_key(n):
-        yield "attributes", m.attrs, n.attrs if m.attrs.keys() != n.attrs.keys() else _unequal(m, n)
+    yield "names of attributes", sorted(m.attrs), sorted(n.attrs)
     if names:
         yield "name", m.name, n.name
-
-
-def _unequal(m: Node, n: Node) -> dict[str, Any]:
-    return {k: v for k, v in n.attrs.items() if attr_key(v) != attr_key(m.attrs[k])}
 
 
 def _refs(values: Any, places: dict[Node, int]) -> list[tuple[int, int]]:

@@ -22,6 +22,8 @@ AROUND = 2
 def bind_rule(op: Op, types: tuple[TensorType, ...], attrs: Mapping[str, Any], shapes: Shapes) -> None:
     """Raises TypeError where the op does not take as many operands or these attributes."""
     inspect.signature(op.infer).bind(shapes, *types, **attrs)
+    if op.scalar is not None:  # elementwise ops share a rule for any number of operands
+        inspect.signature(op.scalar).bind(*types, **attrs)
 
 
 def verify_graph(graph: Graph) -> None:

@@ -12,7 +12,8 @@ from tfc.ir.graph import Graph, Node, rebuild
 class DeadCode:
     """Keeps what outputs and updates need, control dependencies included.
 
-    `keep_effects` also keeps every node that reads or writes state, placeholders among them, with what it needs.
+    `keep_effects` also keeps every node that reads or writes state, placeholders among them, with what it needs. A
+    placeholder that is left out no longer says what the symbols in its shape are.
     """
 
     name: ClassVar[str] = "dce"

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from tfc.ir.errors import TfcError
 from tfc.ir.graph import Graph, Node, Value, infer_types, rebuild
-from tfc.ir.index import Index, product
+from tfc.ir.index import product
+from tfc.ir.interpret_graph import Array, evaluate_node
 from tfc.ir.op import normalize_axes
 from tfc.ir.ops.common import const, constant
 from tfc.ir.types import TensorType
@@ -42,7 +43,7 @@ class Fold:
             return (const(new, extent, node.attrs["dtype"]),)
         if not is_pure(node) or node.op.ref is None or node.op is constant:
             return None
-        if any(v.node.op is not constant for v in operands) or any(isinstance(a, Index) for a in _flat(node.attrs)):
+        if any(v.node.op is not constant for v in operands):
             return None
         types = infer_types(node.op, tuple(v.type for v in operands), node.attrs, new.shapes, node.loc)
         arrays = [v.node.attrs["value"] for v in operands]
@@ -51,7 +52,7 @@ class Fold:
         results = _reference(node, arrays)
         if results is None or tuple(r.shape for r in results) != tuple(t.shape for t in types):
             return None
-        return [const(new, r, t.dtype) for r, t in zip(results, types, strict=True)]
+        return [const(new, np.array(r, order="C"), t.dtype) for r, t in zip(results, types, strict=True)]
 
     def is_small(self, types: Sequence[TensorType], given: int) -> bool:
         sizes = [t.size * t.dtype.size if t.is_static else None for t in types]
@@ -70,18 +71,9 @@ def _extent(node: Node, operands: tuple[Value, ...]) -> int | None:
     return None
 
 
-def _flat(x: Any) -> list[Any]:
-    if isinstance(x, dict):
-        return [e for item in x.values() for e in _flat(item)]
-    return [e for item in x for e in _flat(item)] if isinstance(x, tuple | list) else [x]
-
-
-def _reference(node: Node, arrays: Sequence[Any]) -> list[np.ndarray[Any, Any]] | None:
-    """The results by the op's reference; None where it refuses these operands."""
-    assert node.op.ref is not None
+def _reference(node: Node, arrays: Sequence[Array]) -> list[Array] | None:
+    """The results by the op's reference; None where it refuses these operands or needs a dim that is not known."""
     try:
-        with np.errstate(all="ignore"):
-            found = node.op.ref(*arrays, **node.attrs)
+        return evaluate_node(node, arrays, {})
     except (TfcError, IndexError):
         return None
-    return [np.asarray(r) for r in (found if isinstance(found, tuple) else (found,))]
