@@ -24,9 +24,9 @@ def gradients(
     """The gradient of the sum of all `ys` for each of `xs`, as `tf.gradients` has it; None where no y depends on it.
 
     `grad_ys` are the gradients that come in, each of its y's dtype and shape; None means ones. Values in
-    `stop_gradients` are constants: nothing flows through them, though they may be among `xs`. Nothing flows through
-    integers and bools, nor through sources such as variables. Contributions are added in one order, later users first,
-    so the same graph gives the same bits.
+    `stop_gradients` are constants: what they depend on gets nothing by way of them, though they may be among `xs`.
+    Nothing flows through integers and bools, nor through sources such as variables. Contributions are added in one
+    order, later users first, so the same graph gives the same bits.
 
     Raises UnsupportedError, with the op and the user's line, for an op without a gradient between `xs` and `ys`;
     GraphError for values of several graphs; DTypeError or ShapeError for a `grad_ys` that does not fit its y.
@@ -55,8 +55,8 @@ def _depending(nodes: Sequence[Node], xs: Sequence[Value], stopped: frozenset[Va
     """The float values that depend on `xs` by way of floats that are not stopped, `xs` included."""
     active = {x for x in xs if x.type.dtype.is_float}
     for node in nodes:
-        if any(v in active and v not in stopped for v in node.operands):
-            active.update(v for v in node.results if v.type.dtype.is_float)
+        if any(v in active for v in node.operands):
+            active.update(v for v in node.results if v.type.dtype.is_float and v not in stopped)
     return active
 
 
@@ -113,7 +113,7 @@ class _Sweep:
 
     def visit(self, node: Node) -> None:
         """Gives the node's operands their gradients."""
-        if not any(v in self.active and v not in self.stopped for v in node.operands):
+        if not any(v in self.active for v in node.operands):
             return
         dys = [None if v in self.stopped else self.total(v) for v in node.results]
         if all(dy is None for dy in dys):
