@@ -14,6 +14,7 @@ from typing import Any, Union
 import numpy as np
 
 from . import types as T
+from .fma import fma
 from .index import Dim
 from .types import DType, Shape
 
@@ -163,12 +164,6 @@ def _erf(x: Any) -> Any:
     return np.vectorize(math.erf, otypes=[np.asarray(x).dtype])(x)
 
 
-def _fma(a: Any, b: Any, c: Any) -> Any:
-    """One rounding for float32 and below, by float64; for float64 the product is rounded too."""
-    wide = np.asarray(a, np.float64) * np.asarray(b, np.float64) + np.asarray(c, np.float64)
-    return wide.astype(np.asarray(a).dtype)
-
-
 def _sigmoid(x: Any) -> Any:
     return 1 / (1 + np.exp(-x))
 
@@ -192,7 +187,7 @@ PRIMITIVES = {
         Primitive("round", 1, "f", np.rint),
         Primitive("sqrt", 1, "f", np.sqrt),
         Primitive("copysign", 2, "f", np.copysign),
-        Primitive("fma", 3, "f", _fma),
+        Primitive("fma", 3, "f", fma),
         Primitive("and", 2, "iub", np.bitwise_and),
         Primitive("or", 2, "iub", np.bitwise_or),
         Primitive("xor", 2, "iub", np.bitwise_xor),
