@@ -6,18 +6,20 @@ from dataclasses import replace
 from itertools import count
 
 from tfc.ir.errors import UnsupportedError
-from tfc.ir.expr import PRIMITIVES, Expr, Load, Prim, prim
+from tfc.ir.expr import PRIMITIVES, Expr, Load, Prim, cast, prim
 from tfc.ir.index import symbols_of
 from tfc.ir.interpret import INDEPENDENT
 from tfc.ir.kernel import Accumulate, Alloc, Body, Buffer, Check, For, If, Kernel, Let, Stmt, Store, walk
-from tfc.ir.types import bool_, float32, float64
+from tfc.ir.types import bfloat16, bool_, float16, float32, float64
 
-from . import float32 as single
+from . import exponential, logarithm, power, sigmoidal, trigonometry
 from .builder import Builder, Guard, Table
-from .half import HALF, convert
 
-TABLE: Table = {**single.TABLE}
+TABLE: Table = {
+    row: f for part in (exponential, logarithm, sigmoidal, trigonometry, power) for row, f in part.TABLE.items()
+}
 """An expansion of every primitive of kind `math`, for float32 and float64."""
+HALF = (float16, bfloat16)
 WIDER = {"fma": float64}
 """Where float32 would round the exact result of 16-bit operands before that is rounded to 16 bits."""
 
@@ -28,7 +30,7 @@ def expand_math(kernel: Kernel) -> Kernel:
         y[i] = tanh(x[i])  ->  let t0 = x[i]; let t1 = abs(t0); ...; y[i] = copysign(select(...), t0)
 
     The `Let`s go right before their statement, so they stay under its loops and conditions. A load below one side of
-    a `select` is still done only where that side is taken. 16-bit floats are widened, and rounded again after each
+    a `select` is still done only where that side is taken. 16-bit floats are cast to float32, and back after each
     operation, so that the bits do not depend on what is fused; an `Accumulate` into one becomes a load and a store.
     Integers wrap and floats round as IEEE 754 says: a back end that contracts a multiply and an add that are not one
     `fma` breaks the bounds.
@@ -100,19 +102,15 @@ def _expand(b: Builder, e: Expr) -> Expr:
     if e.op == "select":
         return _select(b, e)
     args = tuple(_expand(b, a) for a in e.args)
-    if e.op == "cast" and (args[0].dtype in HALF or e.dtype in HALF):
-        return convert(b, args[0], e.dtype)
-    if e.op in ("cast", "bitcast"):
-        return replace(e, args=args)
-    return _apply(b, e.op, args)
+    return replace(e, args=args) if e.op in ("cast", "bitcast") else _apply(b, e.op, args)
 
 
 def _apply(b: Builder, op: str, args: tuple[Expr, ...]) -> Expr:
     """A primitive on operands of one dtype that are expanded already."""
     operand = args[0].dtype
     if operand in HALF:
-        value = _apply(b, op, tuple(convert(b, a, WIDER.get(op, float32)) for a in args))
-        return value if value.dtype == bool_ else convert(b, value, operand)
+        value = _apply(b, op, tuple(cast(a, WIDER.get(op, float32)) for a in args))
+        return value if value.dtype == bool_ else cast(value, operand)
     if PRIMITIVES[op].kind == "math":
         return TABLE[op, operand.name](b, *map(b.let, args))
     return prim(op, *args)

@@ -1,0 +1,105 @@
+"""exp, expm1, sigmoid, and the parts of exp that other expansions are made of.
+
+Saturation is by selects of the form that is one min or max instruction and lets NaN through. Bounds are in units in the
+last place of the exact result (the subnormal spacing below the least normal number) over all inputs.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from tfc.ir.expr import Expr, bitcast, select
+
+from .builder import Builder, Table, absolute, copysign, fma, horner, square
+from .formats import FORMATS, LOG2_E, Format
+
+
+def reduce(b: Builder, t: Format, x: Expr, bias: int, factor: Expr | None = None) -> tuple[Expr, Expr, Expr]:
+    """`x factor = n log 2 + r` with |r| <= 0.3467: r, n, and bits whose low part is n + bias.
+
+    The product is not rounded in r.
+    """
+    shifted = b.let(fma(x if factor is None else x * factor, LOG2_E, t.rounder + bias))
+    n = b.let(shifted - (t.rounder + bias))
+    high = fma(n, -t.ln2_high, x) if factor is None else fma(x, factor, n * -t.ln2_high)
+    r = b.let(fma(n, -t.ln2_low, high))
+    return r, n, b.let(bitcast(shifted, t.unsigned))
+
+
+def exp_of_reduced(b: Builder, t: Format, r: Expr) -> Expr:
+    """exp(r) - 1 for |r| <= 0.3467, by error relative to exp(r)."""
+    return fma(horner(r, t.exp), square(r), r)
+
+
+def scales(b: Builder, t: Format, bits: Expr) -> tuple[Expr, Expr]:
+    """2^floor(n/2) and 2^ceil(n/2) from the bits of n with twice the format's bias.
+
+    Multiplying by one and then the other rounds once, also where the result is subnormal.
+    """
+    half = b.let(bits >> 1)
+    return b.let(bitcast(half << t.mantissa, t.dtype)), b.let(bitcast((bits - half) << t.mantissa, t.dtype))
+
+
+def exp_normal(b: Builder, t: Format, x: Expr, factor: Expr | None = None) -> Expr:
+    """exp(x factor) where the result is a normal number, to 1 ULP (float64: 1.1)."""
+    r, _, bits = reduce(b, t, x, t.bias, factor)
+    return (exp_of_reduced(b, t, r) + 1.0) * bitcast(bits << t.mantissa, t.dtype)
+
+
+def clamp(b: Builder, t: Format, x: Expr) -> Expr:
+    """`x`, and beyond the range of exp its ends."""
+    low, high = t.exp_range
+    x = b.let(select(x > high, high, x))
+    return b.let(select(x < low, low, x))
+
+
+def exp(t: Format, b: Builder, x: Expr) -> Expr:
+    """Within 1 ULP, float32 within 0.979 over all 2^32 inputs."""
+    r, _, bits = reduce(b, t, clamp(b, t, x), 2 * t.bias)
+    low, high = scales(b, t, bits)
+    return (exp_of_reduced(b, t, r) + 1.0) * low * high
+
+
+def expm1_parts(b: Builder, t: Format, x: Expr) -> tuple[Expr, Expr, Expr]:
+    """n, expm1(r), and from these expm1(x) where n is not 0, for x = n log 2 + r.
+
+    2^n (r + rest) + 2^n - 1 by half of 2^n, lest that overflow; r is added first, since it is what may cancel.
+    """
+    x = b.let(select(x > t.exp_range[1], t.exp_range[1], x))
+    r, n, bits = reduce(b, t, b.let(select(x < t.expm1_low, t.expm1_low, x)), t.bias - 1)
+    rest = b.let(square(r) * horner(r, t.expm1))
+    half = b.let(bitcast(bits << t.mantissa, t.dtype))
+    return n, r + rest, 2.0 * fma(half, rest, fma(half, r, half - 0.5))
+
+
+def expm1(t: Format, b: Builder, x: Expr) -> Expr:
+    """Within 2 ULP."""
+    n, small, large = expm1_parts(b, t, x)
+    return copysign(select(n.eq(0.0), small, large), x)
+
+
+def sigmoid(t: Format, b: Builder, x: Expr) -> Expr:
+    """Within 1 ULP: 1 / (1 + e) or e / (1 + e) with e = exp(-|x|), the sum and the quotient with their errors.
+
+    For negative x the numerator is e without its power of two, which multiplies the quotient, so that subnormal
+    results are rounded once.
+    """
+    negative = b.let(x < 0.0)
+    r, _, bits = reduce(b, t, clamp(b, t, b.let(-absolute(x))), 2 * t.bias)
+    low, high = scales(b, t, bits)
+    scale = b.let(low * high)
+    s = b.let(exp_of_reduced(b, t, r))
+    p = b.let(s + 1.0)
+    p_error = b.let(s - (p - 1.0))
+    e = b.let(p * scale)
+    d = b.let(e + 1.0)
+    d_error = fma(p_error, scale, e - (d - 1.0))
+    top = b.let(select(negative, p, 1.0))
+    y = b.let(1.0 / d)
+    quotient = b.let(top * y)
+    rest = fma(-quotient, d, top) + fma(-quotient, d_error, select(negative, p_error, 0.0))
+    result = b.let(fma(rest, y, quotient))
+    return select(negative, result * low * high, result)
+
+
+TABLE: Table = {(f.__name__, t.dtype.name): partial(f, t) for t in FORMATS for f in (exp, expm1, sigmoid)}
