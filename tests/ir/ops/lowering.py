@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+import tfc.ir.ops  # noqa: F401 - fills the registry
 from tfc.ir import expr as E
 from tfc.ir import index
 from tfc.ir.expr import At, Const, Expr, Load, Name, Prim

@@ -32,7 +32,7 @@ def _matmul_type(shapes: Shapes, a: TensorType, b: TensorType, *, transpose_a: b
 def _matmul_ref(a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> Any:
     left = np.swapaxes(a, -1, -2) if transpose_a else a
     right = np.swapaxes(b, -1, -2) if transpose_b else b
-    return np.matmul(left, right)
+    return np.matmul(left, right).astype(a.dtype)
 
 
 def _grad_matmul(n: Node, dy: Value) -> list[Value | None]:
