@@ -190,7 +190,13 @@ def merge(k: Kernel, first: str, second: str) -> Kernel:
     """
     place, other = locate(k, first, "merge"), locate(k, second, "merge")
     one, two = place.loop, other.loop
-    if one.extent != two.extent or one.kind != two.kind or has_barrier(one.body) or has_barrier(two.body):
+    if (
+        first == second
+        or one.extent != two.extent
+        or one.kind != two.kind
+        or has_barrier(one.body)
+        or has_barrier(two.body)
+    ):
         raise ScheduleError("merge", f"{first}, {second}", f"extents {one.extent}, {two.extent} or kinds differ")
     buffers, facts = buffer_table(k), facts_at(k, place.outer, place.guards)
     body = rename_var(two.body, second, first)

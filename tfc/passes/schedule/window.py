@@ -72,7 +72,8 @@ def covered_first(body: Body, buffer: Buffer, box: Window, facts: Facts, *, mask
     Unless `masked` is false, elements of the window that lie outside of the buffer need no store.
     """
     uses = [a for a in accesses(body) if a.buffer == buffer.name]
-    stores = [a for a in uses[:2] if a.kind == "store" and a.index == uses[0].index]
+    first = uses[:1] if uses and uses[0].kind == "store" else []
+    stores = first + [a for a in uses[1:2] if first and a.kind == "store" and a.index == first[0].index]
     return any(_covers(a, buffer, box, masked) and _precedes(a, uses, facts) for a in stores)
 
 
