@@ -56,3 +56,13 @@ def test_float32_rounds_once_where_the_plain_sum_rounds_twice() -> None:
     got = evaluate("fma", float32, a, a, np.float32(-1))
     assert got.dtype == np.float32
     assert float(got) == float(np.float32((1 + 2**-12) ** 2 - 1)) != float(a * a - np.float32(1))
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_float32_is_not_rounded_to_float64_first(sign: int) -> None:
+    """A product below half of the last place by less than float64 can say: rounded there first, the sum is a tie."""
+    a, b = np.float32(2**-24 * (1 + 2**-23)), np.float32(sign * (1 - 2**-23))
+    c = np.float32(sign * (1 + 2**-23))
+    assert evaluate("fma", float32, a, b, c) == c
+    infinite = evaluate("fma", float32, np.full(2, a), np.full(2, b), np.array([np.inf, np.nan], np.float32))
+    np.testing.assert_array_equal(infinite, [np.inf, np.nan])

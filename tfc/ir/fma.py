@@ -12,11 +12,10 @@ SAFE = (2.0**-400, 2.0**400)
 
 
 def fma(a: Any, b: Any, c: Any) -> Any:
-    """Float64 rounds once. Narrower floats go by float64, where the product is exact and the sum rounded twice."""
+    """a * b + c, rounded once. Narrower floats go by float64, where the product is exact."""
     dtype = np.asarray(a).dtype
     a, b, c = np.broadcast_arrays(*(np.asarray(v, np.float64) for v in (a, b, c)))
-    plain = a * b + c
-    return _exact(a, b, c, plain) if dtype == np.float64 else plain.astype(dtype)
+    return _exact(a, b, c, a * b + c) if dtype == np.float64 else _sum_to_odd(a * b, c).astype(dtype)
 
 
 def _exact(a: Any, b: Any, c: Any, plain: Any) -> Any:
@@ -59,10 +58,10 @@ def _halves(x: Any) -> tuple[Any, Any]:
 
 
 def _sum_to_odd(x: Any, y: Any) -> Any:
-    """x + y, where inexact the neighbour of the exact sum whose last bit is odd."""
+    """x + y, where inexact the neighbour of the exact sum whose last bit is odd: only a later rounding counts."""
     total, error = _two_sum(x, y)
     bits = np.asarray(total).view(np.int64)
-    even = (error != 0) & ((bits & 1) == 0)
+    even = np.isfinite(total) & (error != 0) & ((bits & 1) == 0)
     step = np.where((error > 0) == (total > 0), 1, -1)
     return np.where(even, bits + step, bits).view(np.float64)
 
