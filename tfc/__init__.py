@@ -6,4 +6,34 @@ traces; the whole of what is asked for becomes one native program, called once p
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tfc import numpy
+    from tfc.frontend.gradient import grad, value_and_grad
+    from tfc.frontend.spec import Spec
+    from tfc.frontend.trace import compile
+
 __version__ = "0.1.0"
+__all__ = ["Spec", "compile", "grad", "numpy", "value_and_grad"]
+
+_PLACES = {
+    "Spec": "tfc.frontend.spec",
+    "compile": "tfc.frontend.trace",
+    "grad": "tfc.frontend.gradient",
+    "value_and_grad": "tfc.frontend.gradient",
+}
+"""Where each public name is defined; it is imported when it is first used."""
+
+
+def __getattr__(name: str) -> Any:
+    if name == "numpy":
+        return import_module("tfc.numpy")
+    if name not in _PLACES:
+        raise AttributeError(f"module 'tfc' has no attribute {name!r}")
+    return getattr(import_module(_PLACES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
