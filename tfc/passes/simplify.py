@@ -142,6 +142,11 @@ def _to_shape(s: Site, x: Value) -> Value | None:
     return None if s.type.shape is None else s.make("reshape", x, shape=s.type.shape)
 
 
+def _spread_scalar(s: Site, y: Value) -> Value | None:
+    x = s.under(y, "broadcast_to")
+    return s.keep(x) if x is not None and x.type.shape == () else None
+
+
 def _fuse_int(s: Site, y: Value, c: Value) -> Value | None:
     if not s.is_int or y.node.op is not s.op or not (is_constant(c) and is_constant(y.node.operands[1])):
         return None
@@ -156,14 +161,21 @@ def _constant_last(s: Site, *operands: Value) -> Value | None:
 
 
 def _drop_broadcast(s: Site, *operands: Value) -> Value | None:
-    """Elementwise ops broadcast by themselves where the other operands have the result's shape."""
+    """Elementwise ops broadcast by themselves; what another operand says of the shape need not be said twice."""
     if s.op.scalar is None or len(operands) < 2 or s.type.shape is None:
         return None
     for k, v in enumerate(operands):
         x = s.under(v, "broadcast_to")
-        if x is not None and any(o.type.shape == s.type.shape for o in (*operands[:k], *operands[k + 1 :])):
-            return s.make(s.op.name, *operands[:k], x, *operands[k + 1 :], **s.attrs)
+        if x is not None:
+            plain = (*operands[:k], x, *operands[k + 1 :])
+            if s.graph.shapes.broadcast(*(o.type.shape for o in plain)) == s.type.shape:
+                return s.make(s.op.name, *plain, **s.attrs)
     return None
+
+
+def _is_lone(x: Value) -> bool:
+    """Whether a value has one element but is no scalar."""
+    return x.type.shape not in (None, ()) and x.type.size == 1
 
 
 # fmt: off
@@ -230,6 +242,7 @@ RULES = (
     Rule("cast", _cast_of_cast),  # cast(cast(x)) -> cast(x) where the first loses nothing
     Rule("reshape", lambda s, x: s.same(x)),  # reshape(x) to its own shape -> x
     Rule("reshape", lambda s, y: (x := s.under(y, "reshape")) and _to_shape(s, x)),  # reshape(reshape(x)) -> reshape(x)
+    Rule("reshape", _spread_scalar),  # reshape(broadcast_to(x)) -> broadcast_to(x) where x is a scalar
     Rule("expand_dims", _to_shape),  # expand_dims(x) -> reshape(x)
     Rule("squeeze", _to_shape),  # squeeze(x) -> reshape(x)
     Rule("reshape_like", lambda s, x, like: s.same(x)),  # reshape_like(x, x) -> x
@@ -237,6 +250,7 @@ RULES = (
     Rule("sum_to", lambda s, x, like: s.same(x)),  # sum_to(x, x) -> x
     Rule("broadcast_to", lambda s, x: s.same(x)),  # broadcast_to(x) to its own shape -> x
     Rule("broadcast_to", lambda s, y: (x := s.under(y, "broadcast_to")) and s.keep(x)),  # of broadcast_to(x) -> of x
+    Rule("broadcast_to", lambda s, x: _is_lone(x) and s.keep(s.make("reshape", x, shape=()))),  # of [[x]] -> of x
     Rule("tile", lambda s, x: s.type.is_static and s.same(x)),  # tile(x) once -> x
     Rule("slice", lambda s, x: all(step == 1 for step in s.attrs["steps"]) and s.same(x)),  # slice(x) of all -> x
     Rule("concat", lambda s, *xs: len(xs) == 1 and xs[0]),  # concat(x) -> x
@@ -246,6 +260,6 @@ RULES = (
     Rule("matmul", _matmul_of_transpose),  # transpose(a) @ b -> matmul(a, b, transpose_a)
     *(Rule(f"reduce_{kind}", _plain_axes) for kind in REDUCTIONS),  # sum(x) over no axes -> x
     Rule("*", _constant_last),  # c + x -> x + c
-    Rule("*", _drop_broadcast),  # x + broadcast_to(y) -> x + y where x has that shape
+    Rule("*", _drop_broadcast),  # x + broadcast_to(y) -> x + y where that has the same shape
 )
 # fmt: on
