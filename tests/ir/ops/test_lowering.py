@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tfc.ir.errors import DTypeError
+from tfc.ir.errors import DTypeError, ShapeError
 from tfc.ir.graph import Graph
 from tfc.ir.index import Index
 from tfc.ir.interpret_graph import evaluate
@@ -133,6 +133,8 @@ def test_reshape_indices_stay_apart() -> None:
         ("gather", [floats(3, 2), np.array([-1])], {"axis": 1}),
         ("gather", [floats(0, 2), np.array([0])], {"axis": 0}),
         ("sparse_softmax_cross_entropy", [floats(2, 3), np.array([0, 3])], {}),
+        ("sparse_softmax_cross_entropy", [floats(2, 3), np.array([-1, 0])], {}),
+        ("label_mask", [np.array([-1, 0]), floats(2, 3)], {}),
         ("int_pow", [np.array([2, 3]), np.array([1, -1])], {}),
     ],
 )
@@ -141,3 +143,5 @@ def test_a_bad_index_or_exponent_is_reported(op: str, arrays: list[Array], attrs
     lowered = Lowered(feeds)
     lowered.value(node.results[0])
     assert len(lowered.failed) == 1
+    with pytest.raises(ShapeError, match="negative"):
+        evaluate(node.graph, feeds, node.results)

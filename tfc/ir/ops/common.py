@@ -92,7 +92,8 @@ def _sum_to_ref(x: Any, like: Any) -> Any:
     axes = tuple(range(extra)) + tuple(
         k + extra for k, d in enumerate(like.shape) if d == 1 and x.shape[k + extra] != 1
     )
-    return x.sum(axis=axes, keepdims=True, dtype=x.dtype).reshape(like.shape)
+    # A sum of one number starts at 0.0 and loses the sign of -0.0.
+    return (x.sum(axis=axes, keepdims=True, dtype=x.dtype) if axes else x).reshape(like.shape)
 
 
 def _sum_to_graph(node: Node) -> Value:

@@ -35,13 +35,14 @@ def _in_range(b: Element, value: Expr, limit: Dim) -> Expr:
     return value
 
 
-def _check_range(indices: Any, limit: int) -> None:
+def check_range(indices: Any, limit: int) -> None:
+    """Raises ShapeError for an index that is negative or not below a limit."""
     if np.any((indices < 0) | (indices >= limit)):
         raise ShapeError(f"an index is negative or not below {limit}")
 
 
 def _checked_ref(x: Any, limit: int) -> Any:
-    _check_range(x, limit)
+    check_range(x, limit)
     return x
 
 
@@ -69,7 +70,7 @@ def _gather_type(shapes: Shapes, params: TensorType, indices: TensorType, *, axi
 
 
 def _gather_ref(params: Any, indices: Any, axis: int) -> Any:
-    _check_range(indices, params.shape[axis])
+    check_range(indices, params.shape[axis])
     return np.take(params, indices, axis)
 
 
@@ -144,7 +145,7 @@ def _scatter_add_type(shapes: Shapes, indices: TensorType, updates: TensorType, 
 
 
 def _scatter_add_ref(indices: Any, updates: Any, shape: tuple[int, ...]) -> Any:
-    _check_range(indices, shape[0])
+    check_range(indices, shape[0])
     out = np.zeros(shape, updates.dtype)
     np.add.at(out, indices, updates)
     return out

@@ -19,7 +19,7 @@ from ..op import Op, Shapes, declare, normalize_axes
 from ..types import TensorType, bool_, dtype, int32, int64
 from .array import expand_dims, iota, reshape
 from .common import FLOAT, elementwise, like, need, sum_to, unbroadcast
-from .gather import checked_index
+from .gather import check_range, checked_index
 from .math import (
     abs_,
     add,
@@ -325,10 +325,15 @@ def _label_graph(n: Node) -> Value:
     return equal(classes, expand_dims(checked_index(labels, limit=dims[-1]), axis=-1))
 
 
+def _label_ref(labels: Any, logits: Any) -> Any:
+    check_range(labels, logits.shape[-1])
+    return np.arange(logits.shape[-1]) == np.expand_dims(labels, -1)
+
+
 label_mask: Op = declare(
     "label_mask",
     _label_type,
-    ref=lambda labels, logits: np.arange(logits.shape[-1]) == np.expand_dims(labels, -1),
+    ref=_label_ref,
     decompose=_label_graph,
 )
 """Whether each class, along the last axis of the second operand, is the label in the first."""
@@ -347,6 +352,7 @@ def _sparse_loss_graph(n: Node) -> Value:
 
 
 def _sparse_loss_ref(logits: Any, labels: Any) -> Any:
+    check_range(labels, logits.shape[-1])
     rows = np.expand_dims(labels, -1).astype(np.int64)
     return -np.take_along_axis(_log_softmax_ref(logits, -1), rows, -1)[..., 0]
 
