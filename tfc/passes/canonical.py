@@ -24,9 +24,11 @@ def number_of(v: Value) -> Any:
         v = v.node.operands[0]
     if not is_constant(v):
         return None
-    array = v.node.attrs["value"]
-    first = array.reshape(-1)[:1]
-    return first[0] if array.size and (array.size == 1 or array.tobytes() == first.tobytes() * array.size) else None
+    flat = v.node.attrs["value"].reshape(-1)
+    first, last = flat[:1].tobytes(), flat[-1:].tobytes()
+    if not flat.size or first != last or (flat.size > 2 and flat.tobytes() != first * flat.size):
+        return None
+    return flat[0]
 
 
 class OperandOrder:

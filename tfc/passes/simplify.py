@@ -128,12 +128,15 @@ def _matmul_of_transpose(s: Site, a: Value, b: Value) -> Value | None:
 
 
 def _plain_axes(s: Site, x: Value) -> Value | None:
-    """Axes as sorted numbers from 0, so that equal reductions are equal; none left means nothing to reduce."""
+    """Axes as sorted numbers from 0, so that equal reductions are equal; none left means nothing to reduce.
+
+    But a sum starts at 0.0, and 0.0 + -0.0 is 0.0.
+    """
     if x.type.shape is None:
         return None
     axes = normalize_axes(s.attrs["axes"], x.type.rank)
     if not axes:
-        return s.keep(x)
+        return s.of("add", x, s.number(0.0)) if s.op.name == "reduce_sum" and s.is_float else s.keep(x)
     return None if axes == s.attrs["axes"] else s.make(s.op.name, x, **{**s.attrs, "axes": axes})
 
 
@@ -258,7 +261,7 @@ RULES = (
     Rule("transpose", _transpose_of_transpose),  # transpose(transpose(x)) -> transpose(x)
     Rule("transpose", _plain_transpose),  # transpose(x) by no axes -> x
     Rule("matmul", _matmul_of_transpose),  # transpose(a) @ b -> matmul(a, b, transpose_a)
-    *(Rule(f"reduce_{kind}", _plain_axes) for kind in REDUCTIONS),  # sum(x) over no axes -> x
+    *(Rule(f"reduce_{kind}", _plain_axes) for kind in REDUCTIONS),  # max(x) over no axes -> x
     Rule("*", _constant_last),  # c + x -> x + c
     Rule("*", _drop_broadcast),  # x + broadcast_to(y) -> x + y where that has the same shape
 )
