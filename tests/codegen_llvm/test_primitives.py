@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -126,8 +127,6 @@ def test_primitive(op: str, target: str) -> None:
     for d in DTYPES.values() if op == "select" else ARITHMETIC:
         if d.kind in row.operands:
             dtypes = (T.bool_, d, d) if op == "select" else (d,) * row.arity
-            if op == "fma" and d == T.float64:
-                continue
             cases.append((op, T.bool_ if row.result == "bool" else d, dtypes, operands_of(op, d)))
     check_cases(cases, target)
 
@@ -137,21 +136,23 @@ def test_float64_fma_rounds_once(target: str) -> None:
     a = np.array([1 + 2.0**-30, 1e16 + 2, 3.0] * 7)
     b = np.array([1 + 2.0**-30, 1.0 + 2.0**-52, 1 / 3] * 7)
     c = np.array([-1.0, -1e16, -1.0] * 7)
-    exact = np.array([float(_fraction(x) * _fraction(y) + _fraction(z)) for x, y, z in zip(a, b, c, strict=True)])
-    i = Index.symbol("i")
-    loads = tuple(Load(T.float64, f"x{k}", (i,)) for k in range(3))
-    for lanes in FORMS:
-        kernel = elementwise("fma", T.float64, (T.float64,) * 3, Prim(T.float64, "fma", loads), len(a), lanes)
-        program, y = program_of(kernel), np.zeros(len(a))
-        arrays = {"fma.x0": a, "fma.x1": b, "fma.x2": c, "fma.y": y}
-        run_native(compile_program(program, host_target(target), cache=False), program, arrays, {})
-        np.testing.assert_array_equal(y, exact)
+    exact = [float(Fraction(x) * Fraction(y) + Fraction(z)) for x, y, z in zip(a, b, c, strict=True)]
+    np.testing.assert_array_equal(evaluate("fma", T.float64, a, b, c), exact)
+    check_cases([("fma", T.float64, (T.float64,) * 3, [a, b, c])], target)
 
 
-def _fraction(x: float) -> Any:
-    from fractions import Fraction
-
-    return Fraction(float(x))
+@pytest.mark.parametrize("target", TARGETS)
+def test_float32_fma_rounds_once(target: str) -> None:
+    """97 * 172961 is 2**24 + 1: a tie of float32 that the last operand breaks beyond float64's last place."""
+    a = np.array([97, 97, 97, -97, -97, 97], np.float32)
+    b = np.array([172961] * 6, np.float32) * np.float32(2.0**-24)
+    c = np.array([2.0**-60, -(2.0**-60), 0, 2.0**-60, -(2.0**-60), 2.0**-23], np.float32)
+    expected = [float(np.float32(v)) for v in (1 + 2.0**-23, 1, 1, -1, -1 - 2.0**-23, 1 + 2.0**-22)]
+    operands = [np.tile(v, 4) for v in (a, b, c)]
+    np.testing.assert_array_equal(evaluate("fma", T.float32, *operands)[:6], expected)
+    check_cases([("fma", T.float32, (T.float32,) * 3, operands)], target)
+    random = [np.random.default_rng(k).integers(0, 1 << 32, 3000, dtype=np.uint32).view(np.float32) for k in range(3)]
+    check_cases([("fma", T.float32, (T.float32,) * 3, random)], target)
 
 
 @pytest.mark.parametrize("target", TARGETS)

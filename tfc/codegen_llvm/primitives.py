@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tfc.ir import types as T
 from tfc.ir.expr import Number
 from tfc.ir.types import DType
 
@@ -150,16 +149,6 @@ def _shift_right(cx: Context, dtype: DType, args: tuple[Value, ...]) -> Value:
     return choose(cx, inside, _binary("lshr")(cx, dtype, (a, count)), _same(a, 0))
 
 
-def _fma(cx: Context, dtype: DType, args: tuple[Value, ...]) -> Value:
-    """Without the instruction, float32 goes through float64 (as in `evaluate`: the product is exact, the sum is rounded
-    twice) and float64 is a call of libm's fma for each lane: slow, and right."""
-    if cx.target.fma or dtype != T.float32:
-        return _intrinsic("fma")(cx, dtype, args)
-    a, b, c = (cast(cx, v, T.float32, T.float64) for v in args)
-    product = _binary("fmul")(cx, T.float64, (a, b))
-    return cast(cx, _binary("fadd")(cx, T.float64, (product, c)), T.float64, T.float32)
-
-
 def _both_ints(row: Row) -> dict[str, Row]:
     return {"i": row, "u": row}
 
@@ -210,7 +199,8 @@ ROWS: dict[str, dict[str, Row]] = {
     "round": {"f": _intrinsic("roundeven")},
     "sqrt": {"f": _intrinsic("sqrt")},
     "copysign": {"f": _intrinsic("copysign")},
-    "fma": {"f": _fma},
+    # Without the instruction LLVM calls libm's fma for each lane: slow, and rounded once.
+    "fma": {"f": _intrinsic("fma")},
     "and": _logical("and", True),
     "or": _logical("or", False),
     "xor": _bitwise("xor"),
