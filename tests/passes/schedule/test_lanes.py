@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tfc.ir.kernel_text import parse_kernel, print_kernel
-from tfc.passes.schedule import ScheduleError, accumulate_lanes, reorder, split
+from tfc.passes.schedule import ScheduleError, accumulate_lanes, reorder, split, vectorise
 
 Same = Callable[..., None]
 
@@ -62,6 +62,23 @@ def test_a_matmul_over_k(same: Same) -> None:
     out = accumulate_lanes(out, "k", 8, name="p", suffix="_rest")
     assert "alloc p: float32[2, 10, 1, 8] local register" in print_kernel(out)
     same(k, out, *[{"n": n} for n in (0, 1, 2, 5)])
+
+
+def test_masked_rows_are_not_combined(same: Same) -> None:
+    k = parse_kernel(MATMUL)
+    out = split(k, "i", 4, outer="io", inner="ii", tail="mask")
+    out = accumulate_lanes(reorder(out, ["io", "k", "ii", "j"]), "k", 8, name="p")
+    same(k, out, *[{"n": n} for n in (0, 1, 4, 5)])
+    with pytest.raises(ScheduleError, match="there is a vector loop already"):
+        accumulate_lanes(vectorise(k, "k"), "k", 8, name="p")
+
+
+def test_results_that_a_condition_on_data_leaves_unwritten() -> None:
+    text = MATMUL.replace("y[i, j] add= mul(v, wt[j, k])", "if gt(v, 0.0:float32) { y[i, j] add= v }")
+    with pytest.raises(ScheduleError, match="the part of y accumulated may have holes"):
+        accumulate_lanes(
+            parse_kernel(text.replace("y: float32[n, 10] inout", "y: float32[n, 10] out")), "k", 8, name="p"
+        )
 
 
 MOMENTS = """

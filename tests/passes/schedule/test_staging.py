@@ -133,6 +133,12 @@ def test_overlapping_windows_with_a_halo(same: Same) -> None:
     same(k, parallelise(out, "io"), *SIZES)
 
 
+def test_stage_reads_no_memory_that_was_never_written() -> None:
+    k = parse_kernel(MASKED.replace("t[i] add=", "if gt(x[i], 0.0:float32) { t[i] = 1.0:float32 } t[i] add="))
+    with pytest.raises(ScheduleError, match="elements that were never written"):
+        stage(k, "t", name="r", around="i")
+
+
 SHIFT = """
 kernel shift(y: float32[n + 3] inout) dims(n) {
   for i < n parallel { for j < 2 { y[i] add= 1.0:float32 y[i + 1] add= 2.0:float32 } }

@@ -12,6 +12,7 @@ from tfc.ir.types import Shape
 
 from .bounds import Facts
 from .dependence import conflicts
+from .loops import check_independent
 from .nest import (
     ScheduleError,
     accesses,
@@ -25,9 +26,10 @@ from .nest import (
     nested,
     renamed_copy,
     replace_loop,
+    spans_of,
     tidy,
 )
-from .window import Window, all_spans, window
+from .window import Masks, Window, all_spans, known_written, masks_of, untouched, window
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class _Partial:
     combiner: str
     box: Window
     kept: tuple[int, ...]
+    masks: Masks
+    facts: Facts
 
 
 def accumulate_lanes(
@@ -74,11 +78,16 @@ def accumulate_lanes(
     fresh = [s.var for s in walk(new) if isinstance(s, For)]
     kept = {s.var for s in walk((loop,)) if isinstance(s, For)}
     check_free(k, "accumulate_lanes", var, [v for v in (*fresh, *(p.part.name for p in partials)) if v not in kept])
-    return replace_loop(k, var, lambda _: new)
+    k = replace_loop(k, var, lambda _: new)
+    for around in place.outer:
+        check_independent(k, around.var, "accumulate_lanes")
+    return k
 
 
 def _partials(k: Kernel, loop: For, facts: Facts, part: tuple[str, str, int, int]) -> list[_Partial]:
     name, space, unroll, width = part
+    if any(s.kind == "vector" for s in walk((loop,)) if isinstance(s, For)):
+        raise ScheduleError("accumulate_lanes", loop.var, "there is a vector loop already")
     if any(not isinstance(s, (For, If, Let, Accumulate)) for s in walk(loop.body)):
         raise ScheduleError("accumulate_lanes", loop.var, "its body does more than accumulate")
     table = buffer_table(k)
@@ -88,13 +97,15 @@ def _partials(k: Kernel, loop: For, facts: Facts, part: tuple[str, str, int, int
         mine = [a for a in uses if a.buffer == buffer]
         if len({a.kind for a in mine}) != 1 or any(loop.var in symbols_of(*a.index) for a in mine):
             raise ScheduleError("accumulate_lanes", loop.var, f"{buffer} is accumulated in more than one way")
-        box = window(mine, table[buffer], facts)
+        box, masks = window(mine, table[buffer], facts), masks_of(mine)
+        if not known_written(k, table[buffer], mine[0], box, masks):
+            raise ScheduleError("accumulate_lanes", loop.var, f"the part of {buffer} accumulated may have holes")
         kept = tuple(d for d, n in enumerate(box.size) if n != 1)
         shape = (*(box.size[d] for d in kept), unroll, width)
         if symbols_of(*shape) - (set() if space == "register" else set(k.dims)):
             raise ScheduleError("accumulate_lanes", loop.var, f"the part of {buffer} accumulated has no fixed size")
         own = Buffer(f"{name}_{buffer}" if out else name, table[buffer].dtype, shape, "local", space)
-        out.append(_Partial(table[buffer], own, mine[0].kind, box, kept))
+        out.append(_Partial(table[buffer], own, mine[0].kind, box, kept, masks, facts))
     if conflicts(loop.body, loop.body, table):
         raise ScheduleError("accumulate_lanes", loop.var, "what it reads may be what it accumulates")
     return out
@@ -129,6 +140,8 @@ def _laned(
         match b:
             case (For() as inner,):
                 return (replace(inner, body=sink(inner.body)),)
+            case (If(then=(For(),), orelse=()) as guard,):
+                return (replace(guard, then=sink(guard.then)),)
             case _ if any(isinstance(s, For) for s in walk(b)):
                 raise ScheduleError("accumulate_lanes", loop.var, "the loops below it are not perfectly nested")
         return nested(loops, guarded(mask, b))
@@ -147,7 +160,9 @@ def _combine(p: _Partial, unroll: int, width: int) -> Body:
     for d, i in zip(p.kept, index, strict=False):
         place[d] = place[d] + i
     value: Expr = Load(p.part.dtype, p.part.name, index)
-    return nested(loops, (Accumulate(p.target.name, tuple(place), value, p.combiner),))
+    inside = untouched(tuple(place), p.target, p.masks, p.facts.within(spans_of(loops)))
+    new = Accumulate(p.target.name, tuple(place), value, p.combiner)
+    return nested(loops, guarded([less(a, b) for a, b in inside], (new,)))
 
 
 def _over(p: _Partial, what: str, unroll: int, width: int) -> tuple[list[For], Shape]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from tfc.ir.expr import At, Const, Expr, Load, Prim, identity
-from tfc.ir.index import Dim, Index, floordiv, linear_in, mod, subs, symbols_of
+from tfc.ir.expr import Const, Expr, Load, identity
+from tfc.ir.index import Dim, Index, floordiv, mod, subs, symbols_of
 from tfc.ir.kernel import Accumulate, Alloc, Body, Buffer, For, If, Kernel, Stmt, Store, walk
 from tfc.ir.types import Shape
 
@@ -21,7 +21,6 @@ from .nest import (
     buffer_table,
     check_free,
     condition_facts,
-    conjuncts,
     facts_at,
     guarded,
     is_index_condition,
@@ -33,7 +32,18 @@ from .nest import (
     spans_of,
     tidy,
 )
-from .window import Window, all_spans, covered_first, out_of_bounds, window
+from .window import (
+    Masks,
+    Window,
+    all_spans,
+    covered_first,
+    filled_first,
+    known_written,
+    masks_of,
+    out_of_bounds,
+    untouched,
+    window,
+)
 
 
 @dataclass(frozen=True)
@@ -63,8 +73,7 @@ class _Staged:
     copy: Buffer
     axes: tuple[Axis, ...]
     box: Window
-    masks: tuple[tuple[Dim, Dim], ...]
-    """Comparisons `a < b` that hold for the index of every element that is touched; the symbol `#d` is its dim `d`."""
+    masks: Masks
     facts: Facts
 
     def copying(
@@ -83,11 +92,7 @@ class _Staged:
         facts = self.facts.within(spans_of(loops))
         if orelse is None:
             return nested(loops, (make(place, index),))
-        needed = [*out_of_bounds(tuple(r), self.box.count, facts), *out_of_bounds(place, self.buffer.shape, facts)]
-        here = {f"#{d}": i for d, i in enumerate(place)}
-        for a, b in ((subs(a, here), subs(b, here)) for a, b in self.masks):
-            if not at_least_0(b - a - 1, facts):
-                needed.append((a, b))
+        needed = [*out_of_bounds(tuple(r), self.box.count, facts), *untouched(place, self.buffer, self.masks, facts)]
         conditions = [less(a, b) for a, b in dict.fromkeys(needed)]
         return nested(loops, guarded(conditions, (make(place, index),), orelse(index)))
 
@@ -130,7 +135,9 @@ def stage(
     staged = _staged(k, body, uses, facts_at(k, outer, place.guards), (buffer, name, space, layout, align), where)
     if (fresh and len({a.kind for a in uses}) != 1) or (fresh and not uses[0].accumulates):
         raise ScheduleError("stage", where, "fresh: it is not only accumulated, with one combiner")
-    covered = covered_first(body, staged.buffer, staged.box, staged.facts)
+    covered = covered_first(body, staged.buffer, staged.box, staged.facts, masks=staged.masks)
+    if (fresh or not covered) and not known_written(k, staged.buffer, uses[0], staged.box, staged.masks):
+        raise ScheduleError("stage", where, "the window may hold elements that were never written")
     before = _copy_in(staged, None if not fresh else uses[0].kind, fill) if not covered or fresh else ()
     after = _copy_out(staged, uses[0].kind if fresh else None) if any(a.writes for a in uses) else ()
     new: Body = (Alloc(staged.copy), *before, *_redirected(body, staged), *after)
@@ -165,36 +172,7 @@ def _staged(
     symbols = symbols_of(*shape)
     if symbols - set(k.dims) or (symbols and space == "register"):
         raise ScheduleError("stage", where, f"the window {list(map(str, shape))} has no fixed size")
-    return _Staged(old, Buffer(name, old.dtype, shape, "local", space, align=align), axes, box, _masks(uses), facts)
-
-
-def _masks(uses: Sequence[Access]) -> tuple[tuple[Dim, Dim], ...]:
-    """The conditions that all accesses stand under, as far as they can be said of the element's index.
-
-    From `if 8*jo + ji < n { t[8*jo + ji] .. }` it follows that no element beyond `n` is touched.
-    """
-    conditions = [[c for g in use.guards for c in conjuncts(g)] for use in uses]
-    each = [
-        dict.fromkeys(pair for c in some if (pair := _said_of_element(c, use)) is not None)
-        for some, use in zip(conditions, uses, strict=True)
-    ]
-    return tuple(pair for pair in each[0] if all(pair in other for other in each))
-
-
-def _said_of_element(condition: Expr, use: Access) -> tuple[Dim, Dim] | None:
-    match condition:
-        case Prim(op="lt", args=(At(index=a), At(index=b))):
-            pass
-        case _:
-            return None
-    inner = {loop.var for loop in use.loops}
-    for v in sorted(symbols_of(a, b) & inner):
-        forms = ((d, linear_in(i, v)) for d, i in enumerate(use.index))
-        found = next(((d, form[1]) for d, form in forms if form is not None and form[0] == 1), None)
-        if found is not None:
-            value = {v: Index.symbol(f"#{found[0]}") - found[1]}
-            a, b = subs(a, value), subs(b, value)
-    return None if symbols_of(a, b) & inner else (a, b)
+    return _Staged(old, Buffer(name, old.dtype, shape, "local", space, align=align), axes, box, masks_of(uses), facts)
 
 
 def _check_axes(axes: Sequence[Axis], box: Window, where: str) -> None:
@@ -271,21 +249,9 @@ def unguard(k: Kernel, var: str) -> Kernel:
             _check_unseen(k, place, replace(a, loops=(*outer, *a.loops)), condition)
     for a in uses:
         read = a.kind != "store" and a.buffer not in own and table[a.buffer].role in ("local", "out")
-        if read and not _whole(k, table[a.buffer]):
+        if read and not filled_first(k, table[a.buffer]):
             raise ScheduleError("unguard", var, f"{a.buffer} may not have been written where the condition fails")
     return replace_loop(k, var, lambda s: (replace(s, body=then),))
-
-
-def _whole(k: Kernel, b: Buffer) -> bool:
-    """Whether a local buffer is filled before anything else is done with it."""
-    homes = (body for body in _bodies(k.body) if any(isinstance(s, Alloc) and s.buffer == b for s in body))
-    box = Window(tuple(0 for _ in b.shape), b.shape, b.shape)
-    return any(covered_first(body, b, box, facts_at(k, ()), masked=False) for body in homes)
-
-
-def _bodies(body: Body) -> list[Body]:
-    inner = [s.body for s in walk(body) if isinstance(s, For)]
-    return [body, *inner, *(b for s in walk(body) if isinstance(s, If) for b in (s.then, s.orelse))]
 
 
 def _check_unseen(k: Kernel, place: Place, write: Access, condition: Expr) -> None:

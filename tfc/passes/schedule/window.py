@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tfc.ir.index import Dim, bounds, linear_in, symbols_of
-from tfc.ir.kernel import Body, Buffer, For, walk
+from tfc.ir.expr import At, Expr, Prim
+from tfc.ir.index import Dim, Index, bounds, linear_in, subs, symbols_of
+from tfc.ir.kernel import Alloc, Body, Buffer, For, If, Kernel, walk
 from tfc.ir.types import Shape
 
 from .bounds import Facts, Span, at_least_0, lower, upper
 from .dependence import ZERO, distances
-from .nest import Access, accesses, condition_facts, is_index_condition, spans_of
+from .nest import Access, accesses, condition_facts, conjuncts, facts_at, is_index_condition, spans_of
+
+Masks = tuple[tuple[Dim, Dim], ...]
+"""Comparisons `a < b` that hold for the index of every element that is touched; the symbol `#d` is its dim `d`."""
 
 
 @dataclass(frozen=True)
@@ -66,15 +70,17 @@ def _least(dims: Sequence[Dim], facts: Facts) -> Dim | None:
     return best
 
 
-def covered_first(body: Body, buffer: Buffer, box: Window, facts: Facts, *, masked: bool = True) -> bool:
+def covered_first(
+    body: Body, buffer: Buffer, box: Window, facts: Facts, *, masked: bool = True, masks: Masks = ()
+) -> bool:
     """Whether every element of the window is stored to before anything else is done with it.
 
-    Unless `masked` is false, elements of the window that lie outside of the buffer need no store.
+    Elements that the masks leave out need no store, nor, unless `masked` is false, those outside of the buffer.
     """
     uses = [a for a in accesses(body) if a.buffer == buffer.name]
     first = uses[:1] if uses and uses[0].kind == "store" else []
     stores = first + [a for a in uses[1:2] if first and a.kind == "store" and a.index == first[0].index]
-    return any(_covers(a, buffer, box, masked) and _precedes(a, uses, facts) for a in stores)
+    return any(_covers(a, buffer, box, masked, masks) and _precedes(a, uses, facts) for a in stores)
 
 
 def _precedes(first: Access, uses: Sequence[Access], facts: Facts) -> bool:
@@ -87,10 +93,12 @@ def _precedes(first: Access, uses: Sequence[Access], facts: Facts) -> bool:
     return True
 
 
-def _covers(a: Access, buffer: Buffer, box: Window, masked: bool) -> bool:
+def _covers(a: Access, buffer: Buffer, box: Window, masked: bool, masks: Masks) -> bool:
     room = {extent - 1 - i for extent, i in zip(buffer.shape, a.index, strict=True)} if masked else set[Dim]()
-    if not all(is_index_condition(g) and room.issuperset(condition_facts(g)) for g in a.guards):
-        return False
+    for c in (c for g in a.guards for c in conjuncts(g)):
+        inside = is_index_condition(c) and room.issuperset(condition_facts(c))
+        if not inside and _said_of_element(c, a) not in masks:
+            return False
     loops = {loop.var: loop.extent for loop in a.loops}
     if any(symbols_of(extent) & loops.keys() for extent in loops.values()):
         return False
@@ -134,3 +142,58 @@ def out_of_bounds(index: Shape, shape: Shape, facts: Facts) -> list[tuple[Dim, D
         if not at_least_0(extent - 1 - i, facts):
             pairs.append((i, extent))
     return pairs
+
+
+def masks_of(uses: Sequence[Access]) -> Masks:
+    """The conditions that all accesses stand under, as far as they can be said of the element's index.
+
+    From `if 8*jo + ji < n { t[8*jo + ji] .. }` it follows that no element beyond `n` is touched.
+    """
+    conditions = [[c for g in use.guards for c in conjuncts(g)] for use in uses]
+    each = [
+        dict.fromkeys(pair for c in some if (pair := _said_of_element(c, use)) is not None)
+        for some, use in zip(conditions, uses, strict=True)
+    ]
+    return tuple(pair for pair in each[0] if all(pair in other for other in each))
+
+
+def _said_of_element(condition: Expr, use: Access) -> tuple[Dim, Dim] | None:
+    match condition:
+        case Prim(op="lt", args=(At(index=a), At(index=b))):
+            pass
+        case _:
+            return None
+    inner = {loop.var for loop in use.loops}
+    for v in sorted(symbols_of(a, b) & inner):
+        forms = ((d, linear_in(i, v)) for d, i in enumerate(use.index))
+        found = next(((d, form[1]) for d, form in forms if form is not None and form[0] == 1), None)
+        if found is not None:
+            value = {v: Index.symbol(f"#{found[0]}") - found[1]}
+            a, b = subs(a, value), subs(b, value)
+    return None if symbols_of(a, b) & inner else (a, b)
+
+
+def untouched(place: Shape, buffer: Buffer, masks: Masks, facts: Facts) -> list[tuple[Dim, Dim]]:
+    """The comparisons that tell elements that may be touched from others, at an index: bounds and masks."""
+    here = {f"#{d}": i for d, i in enumerate(place)}
+    pairs = [(subs(a, here), subs(b, here)) for a, b in masks]
+    return [*out_of_bounds(place, buffer.shape, facts), *(p for p in pairs if not at_least_0(p[1] - p[0] - 1, facts))]
+
+
+def known_written(k: Kernel, buffer: Buffer, first: Access, box: Window, masks: Masks) -> bool:
+    """Whether all of a window, under its masks, holds values when the first access to it is made."""
+    if buffer.role not in ("local", "out"):
+        return True
+    return (first.kind != "store" and _covers(first, buffer, box, True, masks)) or filled_first(k, buffer)
+
+
+def filled_first(k: Kernel, b: Buffer) -> bool:
+    """Whether a local buffer is filled before anything else is done with it."""
+    homes = (body for body in _bodies(k.body) if any(isinstance(s, Alloc) and s.buffer == b for s in body))
+    box = Window(tuple(0 for _ in b.shape), b.shape, b.shape)
+    return any(covered_first(body, b, box, facts_at(k, ()), masked=False) for body in homes)
+
+
+def _bodies(body: Body) -> list[Body]:
+    inner = [s.body for s in walk(body) if isinstance(s, For)]
+    return [body, *inner, *(b for s in walk(body) if isinstance(s, If) for b in (s.then, s.orelse))]
