@@ -17,7 +17,9 @@ from .lift import as_array, emit, lift, lift_hinted
 from .shapes import as_shape
 
 
-def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Const", verify_shape: bool = False) -> Tensor:
+def constant(
+    value: Any, dtype: Any = None, shape: Any = None, name: str = "Const", verify_shape: bool = False
+) -> Tensor:
     """A constant tensor; where `shape` has more elements than `value`, the last one is repeated.
 
     Raises TypeError for values that are not of the dtype, ValueError for more values than the shape holds.
@@ -175,6 +177,19 @@ def get_collection_ref(key: Any) -> list[Any]:
     return get_default_graph().get_collection_ref(key)
 
 
+def disable_eager_execution() -> None:
+    """Nothing: operations always go to a graph."""
+
+
+def disable_v2_behavior() -> None:
+    """Nothing: this is TF 1's API."""
+
+
+def executing_eagerly() -> bool:
+    """False: operations go to a graph."""
+    return False
+
+
 class GraphKeys:
     """Names of the collections that the library fills."""
 
@@ -196,5 +211,3 @@ class GraphKeys:
     INIT_OP = "init_op"
     QUEUE_RUNNERS = "queue_runners"
     TABLE_INITIALIZERS = "table_initializer"
-
-

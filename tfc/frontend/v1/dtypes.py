@@ -77,7 +77,7 @@ class DType:
         return np.finfo(self.as_numpy_dtype) if self.ir.is_float else np.iinfo(self.as_numpy_dtype)
 
     def is_compatible_with(self, other: Any) -> bool:
-        return self == other
+        return bool(self == other)
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, DType):
@@ -85,7 +85,7 @@ class DType:
         if other is None:
             return False
         try:
-            return self.ir == as_dtype(other).ir
+            return bool(self.ir == as_dtype(other).ir)
         except TypeError:
             return False
 

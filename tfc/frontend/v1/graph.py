@@ -289,7 +289,7 @@ class Graph:
 
     @contextmanager
     def name_scope(self, name: str | None) -> Iterator[str]:
-        """A scope that prefixes the names of operations; a name ending in a slash opens that very scope, None the outermost."""
+        """A prefix of operations' names; a name ending in a slash opens that very scope, None the outermost."""
         before = self.ir.scope
         if not name:
             scope = ""
@@ -349,7 +349,7 @@ class Graph:
     def as_graph_element(self, obj: Any, allow_tensor: bool = True, allow_operation: bool = True) -> Any:
         """The tensor or operation that an object or a name stands for.
 
-        Raises KeyError for an unknown name, ValueError for one of another graph or of the wrong kind, TypeError for the rest.
+        Raises KeyError for an unknown name, ValueError for one of another graph or kind, TypeError for the rest.
         """
         found = self._named(obj) if isinstance(obj, str) else obj
         if hasattr(found, "_as_graph_element"):
@@ -367,7 +367,9 @@ class Graph:
     def _named(self, name: str) -> Tensor | Operation:
         op_name, colon, index = name.partition(":")
         if colon and not index.isdigit():
-            raise ValueError(f"The name {name!r} looks like a Tensor name, but is not a valid one. Expected <op>:<index>.")
+            raise ValueError(
+                f"The name {name!r} looks like a Tensor name, but is not a valid one. Expected <op>:<index>."
+            )
         kind = "a Tensor" if colon else "an Operation"
         if op_name not in self.ir:
             raise KeyError(
@@ -412,7 +414,7 @@ class Graph:
             self.add_to_collection(name, value)
 
     def get_collection(self, name: Any, scope: str | None = None) -> list[Any]:
-        """A copy of a collection; with `scope`, the items whose names match that regular expression at their beginning."""
+        """A copy of a collection; with `scope`, the items whose names begin with that regular expression."""
         items = self._collections.get(name, [])
         if not scope:
             return list(items)

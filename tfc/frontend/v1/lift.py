@@ -86,14 +86,17 @@ def first_tensor(x: Any) -> Any:
 def lift(x: Any, graph: Graph, dtype: types.DType | None = None, name: str = "Const") -> Value:
     """The value that `x` stands for; a constant of that name where it is Python or NumPy numbers.
 
-    Raises ValueError for a tensor of another graph or another dtype than the given one, TypeError for what is no number.
+    Raises ValueError for a tensor of another graph or of another dtype than the given one, TypeError for what is no
+    number.
     """
     if is_tensor_like(x):
         value: Value = x.ir_value
         if value.node.graph is not graph.ir:
             raise ValueError(f"{x!r} must be from the same graph as the operation that takes it.")
         if dtype is not None and value.type.dtype != dtype:
-            raise ValueError(f"Tensor conversion requested dtype {dtype} for Tensor with dtype {value.type.dtype}: {x!r}")
+            raise ValueError(
+                f"Tensor conversion requested dtype {dtype} for Tensor with dtype {value.type.dtype}: {x!r}"
+            )
         return value
     inner = first_tensor(x)
     if inner is None:
@@ -124,7 +127,7 @@ def emit(
 ) -> Tensor:
     """A node of an IR op in its own name scope; inputs that are no tensors are constants there, named as in `args`.
 
-    They take `dtype`, else that of the first tensor among the inputs. `nodes` is the number of nodes that TF makes for it,
+    They take `dtype`, else that of the first tensor among the inputs. `nodes` is the number of nodes that TF makes,
     constants of tensor inputs apart: TF's seeds depend on it.
     """
     first = first_tensor(list(inputs))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tfc.ir import types
-
 from . import dtypes, operators
 from .basics import constant, convert_to_tensor, identity
 from .declare import Function, either, wrapper
@@ -95,14 +93,14 @@ def truncatediv(x: Any, y: Any, name: str | None = None) -> Tensor:
     """The quotient of integers, rounded to 0."""
     with graph_of(x, y).name_scope(name or "TruncateDiv"):
         x, y = _pair(x, y)
-        return ELEMENTWISE["sign"](x) * ELEMENTWISE["sign"](y) * (abs(x) // abs(y))
+        return multiply(ELEMENTWISE["sign"](x) * ELEMENTWISE["sign"](y), abs(x) // abs(y))
 
 
 def truncatemod(x: Any, y: Any, name: str | None = None) -> Tensor:
     """The rest of a division rounded to 0: it has the sign of `x`."""
     with graph_of(x, y).name_scope(name or "TruncateMod"):
         x, y = _pair(x, y)
-        return ELEMENTWISE["sign"](x) * (abs(x) % abs(y))
+        return multiply(ELEMENTWISE["sign"](x), abs(x) % abs(y))
 
 
 def _pair(x: Any, y: Any) -> tuple[Any, Any]:
@@ -111,12 +109,12 @@ def _pair(x: Any, y: Any) -> tuple[Any, Any]:
     return convert_to_tensor(x, of), convert_to_tensor(y, of)
 
 
-def pow(x: Any, y: Any, name: str | None = None) -> Tensor:  # noqa: A001 (TF's name)
+def pow(x: Any, y: Any, name: str | None = None) -> Tensor:
     """`x` to the power of `y`."""
     return operators.power(graph_of(x, y), x, y, name or "Pow")
 
 
-def round(x: Any, name: str | None = None) -> Tensor:  # noqa: A001 (TF's name)
+def round(x: Any, name: str | None = None) -> Tensor:
     """The nearest integer, the even one of two; integers are themselves."""
     x = convert_to_tensor(x)
     return identity(x, name or "Round") if x.dtype.is_integer else emit(x.graph, "round", [x], name=name or "Round")
@@ -272,7 +270,7 @@ def matmul(
     b_is_sparse: bool = False,
     name: str | None = None,
 ) -> Tensor:
-    """The matrix product over the last two axes; the axes before are broadcast. Raises ValueError for dims that differ."""
+    """The matrix product over the last two axes; axes before are broadcast. Raises ValueError for wrong dims."""
     if (transpose_a and adjoint_a) or (transpose_b and adjoint_b):
         raise ValueError("Only one of transpose and adjoint can be True for an operand.")
     graph = graph_of(a, b)
@@ -290,7 +288,12 @@ def l2_norm(t: Tensor, axes: Any = None, keepdims: bool = False) -> Tensor:
 
 
 def norm(
-    tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: bool | None = None, name: str | None = None, keep_dims: Any = None
+    tensor: Any,
+    ord: Any = "euclidean",
+    axis: Any = None,
+    keepdims: bool | None = None,
+    name: str | None = None,
+    keep_dims: Any = None,
 ) -> Tensor:
     """The norm of a vector, or of all elements: `ord` is 'euclidean', 1, 2 or infinity."""
     kept = bool(either(keepdims, keep_dims, "keepdims", "keep_dims", False))
@@ -321,7 +324,7 @@ def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = No
         positive = squares > 0
         length = sqrt(where(positive, squares, _ones_like(squares)))
         length = where(positive, length, squares)
-        return t * clip_norm / maximum(length, clip_norm)
+        return divide(t * clip_norm, maximum(length, clip_norm))
 
 
 def _ones_like(t: Tensor) -> Tensor:

@@ -41,7 +41,9 @@ def power(graph: Graph, x: Any, y: Any, name: str) -> Tensor:
         return emit(graph, op, [graph.tensor(v) for v in values], name=scope)
 
 
-def matrix_multiply(graph: Graph, a: Any, b: Any, name: str, transpose_a: bool = False, transpose_b: bool = False) -> Tensor:
+def matrix_multiply(
+    graph: Graph, a: Any, b: Any, name: str, transpose_a: bool = False, transpose_b: bool = False
+) -> Tensor:
     """The matrix product over the last two axes."""
     attrs = {"transpose_a": bool(transpose_a), "transpose_b": bool(transpose_b)}
     return emit(graph, "matmul", [a, b], name=name, args=("a", "b"), attrs=attrs)

@@ -40,9 +40,9 @@ def _draw(graph: Graph, op: str, node: str, shape: Any, dtype: IRDType, seed: in
     dims = shape_argument(graph, shape)
     first, second = seeds(graph, seed)
     with graph.name_scope(node) as scope, graph.counted(1):
-        attrs = {"dtype": int64, "shape": (), "key": f"{scope}counter"}
-        counter = REGISTRY["variable"](graph=graph.ir, name="counter", **attrs)
-        given = {"shape": dims, "dtype": dtype, "seed": first, "seed2": second, **limits}
+        key = f"{scope}counter"
+        counter = REGISTRY["variable"](graph=graph.ir, name="counter", dtype=int64, shape=(), key=key)
+        given: dict[str, Any] = {"shape": dims, "dtype": dtype, "seed": first, "seed2": second, **limits}
         return graph.tensor(REGISTRY[op](counter, name=scope, **given))
 
 
@@ -63,7 +63,12 @@ def _scaled_normal(op: str, node: str, shape: Any, mean: Any, stddev: Any, dtype
 
 
 def random_normal(
-    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = dtypes.float32, seed: int | None = None, name: str | None = None
+    shape: Any,
+    mean: Any = 0.0,
+    stddev: Any = 1.0,
+    dtype: Any = dtypes.float32,
+    seed: int | None = None,
+    name: str | None = None,
 ) -> Tensor:
     """Normal numbers, new ones in each run."""
     kind = "random_normal"
@@ -71,7 +76,12 @@ def random_normal(
 
 
 def truncated_normal(
-    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = dtypes.float32, seed: int | None = None, name: str | None = None
+    shape: Any,
+    mean: Any = 0.0,
+    stddev: Any = 1.0,
+    dtype: Any = dtypes.float32,
+    seed: int | None = None,
+    name: str | None = None,
 ) -> Tensor:
     """Normal numbers, those further than two standard deviations from the mean drawn again."""
     kind = "truncated_normal"
@@ -79,9 +89,14 @@ def truncated_normal(
 
 
 def random_uniform(
-    shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = dtypes.float32, seed: int | None = None, name: str | None = None
+    shape: Any,
+    minval: Any = 0,
+    maxval: Any = None,
+    dtype: Any = dtypes.float32,
+    seed: int | None = None,
+    name: str | None = None,
 ) -> Tensor:
-    """Uniform numbers from `minval` up to, but not, `maxval` (1 for floats). Raises ValueError for integers without it."""
+    """Uniform numbers from `minval` up to, but not, `maxval` (1 for floats; required for integers)."""
     graph = get_default_graph()
     of = dtypes.as_dtype(dtype)
     if maxval is None and of.is_integer:

@@ -77,9 +77,10 @@ class BaseSession:
     def run(self, fetches: Any, feed_dict: Any = None, options: Any = None, run_metadata: Any = None) -> Any:
         """The values of the fetches, in their structure; an operation gives None.
 
-        `fetches` is a tensor, a variable, an operation, a name, or lists, tuples, namedtuples and dicts of them; `feed_dict`
-        gives values to tensors, placeholders or others. Raises RuntimeError on a closed session, TypeError and ValueError for
-        what cannot be fetched or fed, `tf.errors.FailedPreconditionError` for a variable without a value.
+        `fetches` is a tensor, a variable, an operation, a name, or lists, tuples, namedtuples and dicts of them;
+        `feed_dict` gives values to tensors, placeholders or others. Raises RuntimeError on a closed session, TypeError
+        and ValueError for what cannot be fetched or fed, `tf.errors.FailedPreconditionError` for a variable without a
+        value.
         """
         try:
             plan = self._plans[_key(fetches), tuple(feed_dict) if feed_dict else ()]
@@ -180,7 +181,7 @@ class Fetches:
             return self._sequence(fetches)
         if isinstance(fetches, Mapping):
             keys, parts = list(fetches), [self.add(f) for f in fetches.values()]
-            make = dict if type(fetches) is dict else type(fetches)
+            make: Callable[[Any], Any] = type(fetches)
             return lambda results: make((k, p(results)) for k, p in zip(keys, parts, strict=True))
         return self._leaf(fetches)
 

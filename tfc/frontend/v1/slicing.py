@@ -1,4 +1,4 @@
-"""`t[...]`: Python's and NumPy's basic indexing of tensors, with dims and indices that may be unknown before the run."""
+"""`t[...]`: Python's and NumPy's basic indexing of tensors, with dims and indices that only a run may know."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def clipped(start: Any, stop: Any, step: int, size: Dim) -> tuple[Dim, Dim]:
 def sliced(graph: Graph, value: Value, key: Any, name: str) -> Tensor:
     """The elements that a basic index selects: ints, slices, an Ellipsis, newaxis, and integer tensors of rank 0.
 
-    Raises UnimplementedError for an unknown rank with a key that needs it, IndexError for too many indices, TypeError for
-    any other key.
+    Raises UnimplementedError for an unknown rank with a key that needs it, IndexError for too many indices,
+    TypeError for any other key.
     """
     keys = list(key) if isinstance(key, tuple) else [key]
     with graph.name_scope(name) as scope, graph.counted(4):

@@ -47,7 +47,7 @@ def session_for(given: BaseSession | None, graph: Graph, what: str) -> BaseSessi
     session = given or default_session()
     if session is None:
         raise ValueError(
-            f"Cannot {what} using `{what.split()[0]}()`: No default session is registered. "
+            f"Cannot {what} using `{what.split(maxsplit=1)[0]}()`: No default session is registered. "
             "Use `with sess.as_default()` or pass an explicit session"
         )
     if session.graph is not graph:

@@ -24,8 +24,8 @@ class Variable(Operators):
     """A tensor whose value outlives a run.
 
     `initial_value` is a tensor, what can be one, or a callable that makes one. Other variables in it stand for their
-    initial values, so that all can be initialised in one run. The name, dtype and shape are as TF gives them; the nodes are
-    `name/initial_value` (for numbers), `name`, `name/Assign` and `name/read`.
+    initial values, so that all can be initialised in one run. Its nodes are `name/initial_value` (for
+    numbers), `name`, `name/Assign` and `name/read`.
 
     Raises ValueError without an initial value, or for one of unknown shape unless `validate_shape` is false.
     """
@@ -141,11 +141,15 @@ class Variable(Operators):
         """Gives it a new value, which is the result."""
         return assign(self, value, name=name)
 
-    def assign_add(self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True) -> Tensor:
+    def assign_add(
+        self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True
+    ) -> Tensor:
         """Adds to it; the result is the new value."""
         return assign_add(self, delta, name=name)
 
-    def assign_sub(self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True) -> Tensor:
+    def assign_sub(
+        self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True
+    ) -> Tensor:
         """Subtracts from it; the result is the new value."""
         return assign_sub(self, delta, name=name)
 

@@ -1,0 +1,12 @@
+"""`tf.contrib.layers`: initialisers."""
+
+from __future__ import annotations
+
+from tfc.frontend.v1.initializers import ContribVarianceScaling as variance_scaling_initializer  # noqa: N813
+from tfc.frontend.v1.initializers import xavier_initializer
+from tfc.v1.missing import missing
+
+xavier_initializer_conv2d = xavier_initializer
+__getattr__ = missing("contrib.layers")
+
+__all__ = ["variance_scaling_initializer", "xavier_initializer", "xavier_initializer_conv2d"]
