@@ -150,3 +150,70 @@ def test_float64(op: str) -> None:
     if op in ("log", "log1p"):
         x = np.abs(x)
     check(op, expanded(op, float64, x), BOUNDS["float64"][op], (x,), *exact(op, x))
+
+
+SPECIAL = (
+    *(0.0, 1.0, 2.0, 0.5, 3.0, 1.5, 2.5, 1e30, 1e-45, math.inf),
+    *(2.0**24 - 1, 2.0**24 + 2, 2.0**53 - 1, 2.0**53 + 2, 2.0**-126, 2.0**1023),
+)
+
+
+@pytest.mark.parametrize("dtype", [float32, float64], ids=str)
+def test_pow_of_special_values(dtype: DType) -> None:
+    """Zeros, infinities, NaN, and bases below zero with integers, odd integers and others."""
+    with np.errstate(all="ignore"):
+        values = np.array([*SPECIAL, *(-v for v in SPECIAL), math.nan]).astype(dtype.np)
+        x, y = (v.ravel() for v in np.meshgrid(values, values))
+        reference = np.power(x, y)
+    got = expanded("pow", dtype, x, y)
+    assert np.isinf(reference).sum() > 100
+    check("pow", got, 2, (x, y), reference.astype(float))
+
+
+def powers(rng: np.random.Generator, dtype: DType, n: int) -> tuple[Array, Array]:
+    """Bases of all sizes, around 1 and very near 1, with exponents such that the powers have all sizes."""
+    info = np.finfo(dtype.np)
+    wide, middle = 2.0 ** rng.uniform(info.minexp - info.nmant, info.maxexp - 1, n), rng.uniform(0.5, 2, n)
+    close = 1 + rng.choice([-1, 1], n) * 2.0 ** rng.uniform(2 - info.nmant, -1, n)
+    x = np.concatenate([wide, middle, close]).astype(dtype.np)
+    x = x[x != 1]
+    y = rng.uniform(info.minexp - info.nmant - 5, info.maxexp + 5, len(x)) / np.log2(x.astype(float))
+    return x, y.astype(dtype.np)
+
+
+def test_pow_float32() -> None:
+    x, y = powers(np.random.default_rng(3), float32, 30000)
+    with np.errstate(all="ignore"):
+        reference = np.power(x.astype(float), y.astype(float))
+    check("pow", expanded("pow", float32, x, y), 0.6, (x, y), reference)
+
+
+def test_pow_float64() -> None:
+    x, y = powers(np.random.default_rng(4), float64, 1500)
+    check("pow", expanded("pow", float64, x, y), 2, (x, y), *exact("pow", x, y))
+
+
+@pytest.mark.parametrize("x", [2.0**20, 2.0**20 + 0.5, 5.0e22, 6381956970095103 * 2.0**797, 1.7976931348623157e308])
+def test_huge_angles(x: float) -> None:
+    """The fourth is the float64 that comes nearest to a multiple of pi / 2."""
+    angles = np.array([x, -x, np.nextafter(x, 0.0)])
+    for op in ("sin", "cos"):
+        check(op, expanded(op, float64, angles), 2, (angles,), *exact(op, angles))
+
+
+@pytest.mark.parametrize("dtype", [float32, float64], ids=str)
+def test_every_math_primitive_is_expanded_into_machine_primitives(dtype: DType) -> None:
+    math_primitives = {op for op, row in PRIMITIVES.items() if row.kind == "math"}
+    assert {op for op, name in TABLE if name == dtype.name} == math_primitives
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("op", UNARY)
+def test_float32_everywhere(op: str) -> None:
+    """All 2^32 inputs: some minutes for each function."""
+    step = 2**20
+    for start in range(0, 2**32, step):
+        x = np.arange(start, start + step, dtype=np.uint32).view(np.float32)
+        with np.errstate(all="ignore"):
+            reference = FLOAT64[op](x.astype(float))
+        check(op, expanded(op, float32, x), BOUNDS["float32"].get(op, 1), (x,), reference)

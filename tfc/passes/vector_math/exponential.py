@@ -73,13 +73,13 @@ def expm1_parts(b: Builder, t: Format, x: Expr) -> tuple[Expr, Expr, Expr]:
 
 
 def expm1(t: Format, b: Builder, x: Expr) -> Expr:
-    """Within 2 ULP."""
+    """Within 2 ULP, float32 within 1.26 over all 2^32 inputs."""
     n, small, large = expm1_parts(b, t, x)
     return copysign(select(n.eq(0.0), small, large), x)
 
 
 def sigmoid(t: Format, b: Builder, x: Expr) -> Expr:
-    """Within 1 ULP: 1 / (1 + e) or e / (1 + e) with e = exp(-|x|), the sum and the quotient with their errors.
+    """Within 1 ULP, float32 within 0.974 over all 2^32 inputs: 1 / (1 + e) or e / (1 + e) with e = exp(-|x|), the sum and the quotient with their errors.
 
     For negative x the numerator is e without its power of two, which multiplies the quotient, so that subnormal
     results are rounded once.

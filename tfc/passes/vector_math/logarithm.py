@@ -67,7 +67,7 @@ def _in_domain(t: Format, x: Expr, value: Expr) -> Expr:
 
 
 def log(t: Format, b: Builder, x: Expr) -> Expr:
-    """Within 1 ULP."""
+    """Within 1 ULP, float32 within 0.933 over all 2^32 inputs."""
     e, m = split_any(b, t, x)
     return _in_domain(t, x, _log_of(b, t, e, b.let(m - 1.0)))
 
