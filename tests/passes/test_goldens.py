@@ -81,6 +81,7 @@ def test_golden_keeps_values(path: Path) -> None:
 
 def test_every_golden_and_every_option_is_used() -> None:
     assert {p.parent.name for p in GOLDENS} == set(PASSES)
+    assert {p for name in PASSES for p in (HERE / name).glob("*.ir")} == set(GOLDENS)
     assert set(OPTIONS) <= set(map(key_of, GOLDENS))
 
 

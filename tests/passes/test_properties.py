@@ -206,3 +206,12 @@ def test_merged_nodes_are_all_different(graph: Graph) -> None:
     pure = [n for n in merged.nodes if not n.op.effect]
     texts = [print_graph(merged).split(f"%{n.name} = ")[1].split("\n")[0] for n in pure]
     assert len(set(texts)) == len(texts)
+
+
+def test_deep_graphs_need_no_deep_stack() -> None:
+    graph = Graph()
+    x = v = REGISTRY["placeholder"](graph=graph, dtype=float32, shape=())
+    for k in range(3000):
+        v = REGISTRY["squared_difference" if k % 2 else "add"](v, x)
+    graph.outputs = [v]
+    assert len(PassManager(PASSES).run(graph).nodes) > 3000
