@@ -172,6 +172,13 @@ def test_merge_refuses_to_read_ahead() -> None:
         merge(kernel(CHAIN.replace("AHEAD", "1")), "i", "j")
 
 
+def test_merge_needs_siblings_in_order() -> None:
+    k = kernel(MATMUL)
+    for first, second in (("i", "i0"), ("i", "i"), ("j0", "j")):
+        with pytest.raises(ScheduleError, match=f"merge of {first}, {second}"):
+            merge(k, first, second)
+
+
 def test_merge_of_masked_tiles(same: Same) -> None:
     k = kernel(MATMUL)
     out = split(k, "i0", 4, outer="io0", inner="ii0", tail="mask")

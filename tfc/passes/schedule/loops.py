@@ -213,6 +213,8 @@ def merge(k: Kernel, first: str, second: str) -> Kernel:
         if one not in siblings or two not in siblings:
             return siblings
         i, j = siblings.index(one), siblings.index(two)
+        if i > j:
+            return siblings
         between = siblings[i + 1 : j]
         before, after = _moved_aside(one, two, between, lambda x, y: independent((x,), (y,), buffers, facts))
         found.append(after)
