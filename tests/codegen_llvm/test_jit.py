@@ -127,10 +127,12 @@ def test_the_key_separates_its_parts() -> None:
     assert cache.key("ab", "c") != cache.key("a", "bc")
 
 
-def test_processes_share_the_cache(folder: Path) -> None:
+def test_processes_and_their_threads_share_the_cache(folder: Path) -> None:
     code = (
+        "from concurrent.futures import ThreadPoolExecutor\n"
         "from tests.codegen_llvm.test_jit import filled, filling\n"
-        "assert [filled(filling(float(k % 3))) for k in range(6)] == [0, 1, 2] * 2"
+        "with ThreadPoolExecutor(3) as pool:\n"
+        "    assert list(pool.map(lambda k: filled(filling(float(k % 3))), range(9))) == [0, 1, 2] * 3"
     )
     running = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) for _ in range(3)]
     assert [p.wait(60) for p in running] == [0, 0, 0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import itertools
+import threading
 from collections.abc import Callable
 from functools import cache, cached_property
 from typing import Any
@@ -29,6 +30,7 @@ LEVEL = 3
 
 _RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 _numbers = itertools.count()
+_starting = threading.Lock()
 
 
 @cache
@@ -58,9 +60,14 @@ def _llvm() -> Any:
 
 
 @cache
-def _linker() -> Any:
-    """The JIT's linker: it loads object images, whatever target they are for."""
+def _create_linker() -> Any:
     return _llvm().create_lljit_compiler(use_jit_link=True)
+
+
+def _linker() -> Any:
+    """The JIT's linker: it loads object images, whatever target they are for. There is one."""
+    with _starting:
+        return _create_linker()
 
 
 def _machine(target: Target) -> Any:
