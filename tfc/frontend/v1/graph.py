@@ -148,8 +148,6 @@ class Tensor(Operators):
     """A value of a graph."""
 
     __slots__ = ("graph", "ir_value")
-    __array_priority__ = 100
-
     def __init__(self, graph: Graph, value: Value) -> None:
         self.graph = graph
         self.ir_value = value

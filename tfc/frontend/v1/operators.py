@@ -53,6 +53,8 @@ class Operators:
     """What tensors and variables do with Python's operators; the class has `graph` and `ir_value`."""
 
     __slots__ = ()
+    __array_ufunc__ = None
+    """NumPy leaves operators between its arrays and tensors to the tensor."""
     graph: Graph
     ir_value: Value
 
@@ -151,6 +153,9 @@ class Operators:
 
     def __getitem__(self, key: Any) -> Tensor:
         return sliced(self.graph, self.ir_value, key, "strided_slice")
+
+    def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(f"{self!r} is symbolic: only a run gives it a value, so it is no NumPy array and cannot be fed.")
 
     def __iter__(self) -> Iterator[NoReturn]:
         raise TypeError(

@@ -30,8 +30,6 @@ class Variable(Operators):
     Raises ValueError without an initial value, or for one of unknown shape unless `validate_shape` is false.
     """
 
-    __array_priority__ = 100
-
     def __init__(
         self,
         initial_value: Any = None,
