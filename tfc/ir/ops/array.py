@@ -122,7 +122,8 @@ def _broadcast_to_type(shapes: Shapes, x: TensorType, *, shape: Shape) -> Tensor
         if isinstance(d, int):
             shapes.same(d, to, "dim to broadcast and wanted dim")
         else:
-            shapes.broadcast_dim(d, to)
+            # The wanted dim is not broadcast in its turn: 5 does not fit a wanted 1.
+            shapes.same(shapes.broadcast_dim(d, to), to, "dim to broadcast and wanted dim")
     return TensorType(x.dtype, tuple(shape))
 
 
