@@ -73,6 +73,8 @@ class Context:
     lanes: int = 0
     mask: Value | None = None
     region: Region | None = None
+    whole: bool = False
+    """Within the copy of a masked body for vectors that are whole."""
     status: Value | None = None
 
     def error(self, message: str) -> CodegenError:
@@ -142,6 +144,10 @@ class Context:
         """The negation of a bool."""
         ones = self.w.splat(Value("true", I1), condition.lanes)
         return self.w.pure(I1, condition.lanes, f"xor {condition.typed}, {ones.text}", condition)
+
+    def all(self, mask: Value) -> Value:
+        """Whether every lane of a mask is active."""
+        return self.w.call(f"llvm.vector.reduce.and.{suffix(I1, mask.lanes)}", I1, 0, mask)
 
     def any(self, mask: Value) -> Value:
         """Whether some lane of a mask is active."""

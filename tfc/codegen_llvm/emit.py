@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tfc.ir.expr import At, Prim
+from tfc.ir.expr import At, Expr, Prim
 from tfc.ir.index import Dim, Index, product
 from tfc.ir.kernel import Accumulate, Alloc, Barrier, Body, Buffer, Check, For, If, Kernel, Launch, Let, Program, Store
 from tfc.ir.types import Shape
@@ -22,7 +22,7 @@ from tfc.passes.target import Target
 
 from .context import Context, Region, View, memory_element
 from .errors import CodegenError
-from .expressions import value_of, value_of_all
+from .expressions import is_of_indices, value_of, value_of_all
 from .indices import index_value, resolve
 from .memory import accumulate, store
 from .writer import I1, I64, PTR, Value, Writer
@@ -134,11 +134,37 @@ def _if(cx: Context, s: If) -> None:
         return
     inverse = cx.inverse(condition)
     for branch, taken in ((s.then, condition), (s.orelse, inverse)):
-        if branch and condition.lanes:
+        if branch is s.then and _is_seldom_partial(cx, s.condition, condition):
+            _whole_or_masked(cx, branch, condition)
+        elif branch and condition.lanes:
             _masked(cx, branch, cx.both(taken))
         elif branch:
             with cx.w.when(taken):
                 emit_body(cx, branch)
+
+
+def _is_seldom_partial(cx: Context, e: Expr, mask: Value) -> bool:
+    """Whether a copy of the body without the mask pays: masks cost, and this one is of bounds, so mostly whole."""
+    if cx.target.masks or cx.whole or cx.mask is not None or not mask.lanes or mask.is_constant:
+        return False
+    return is_of_indices(e)
+
+
+def _whole_or_masked(cx: Context, body: Body, mask: Value) -> None:
+    w = cx.w
+    whole, partial, done = w.fresh("whole"), w.fresh("partial"), w.fresh("done")
+    w.branch(cx.all(mask), whole, partial)
+    w.label(whole)
+    cx.whole = True
+    with w.conditional():
+        emit_body(cx, body)
+    cx.whole = False
+    w.jump(done)
+    w.label(partial)
+    with w.conditional():
+        _masked(cx, body, mask)
+    w.jump(done)
+    w.label(done)
 
 
 def _masked(cx: Context, body: Body, mask: Value) -> None:

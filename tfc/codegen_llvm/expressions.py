@@ -43,6 +43,19 @@ def as_index(e: Expr) -> Dim | None:
     return None
 
 
+def is_of_indices(root: Expr) -> bool:
+    """Whether an expression is made of indices and constants alone."""
+    stack, seen = [root], set()
+    while stack:
+        e = stack.pop()
+        if isinstance(e, (Load, Name)):
+            return False
+        if isinstance(e, Prim) and id(e) not in seen:
+            seen.add(id(e))
+            stack.extend(e.args)
+    return True
+
+
 @dataclass
 class _Emission:
     """One expression on the way: values by the identity of their nodes, and what has been loaded under this mask."""

@@ -29,6 +29,7 @@ class _Level:
     vector_bytes: int = 16
     vector_registers: int = 16
     fma: bool = False
+    masks: bool = False
     needs: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
     off: tuple[str, ...] = ()
@@ -36,10 +37,10 @@ class _Level:
 
 _LEVELS = (
     # Without prefer-256-bit off, LLVM keeps to half the registers' width in what it vectorises itself.
-    _Level("avx512", "x86_64", 64, 32, True, _V4, _V4_EXTRAS, off=("prefer-256-bit",)),
-    _Level("avx2", "x86_64", 32, 16, True, _V3),
+    _Level("avx512", "x86_64", 64, 32, True, True, _V4, _V4_EXTRAS, off=("prefer-256-bit",)),
+    _Level("avx2", "x86_64", 32, 16, fma=True, needs=_V3),
     _Level("sse2", "x86_64", needs=("sse2",)),
-    _Level("neon", "aarch64", 16, 32, True, ("neon", "fp-armv8")),
+    _Level("neon", "aarch64", 16, 32, fma=True, needs=("neon", "fp-armv8")),
     _Level("generic", ""),
 )
 """Best first."""
@@ -93,6 +94,7 @@ def _target(level: _Level) -> Target:
         level.vector_bytes,
         level.vector_registers,
         level.fma,
+        level.masks,
         l1=caches.get(1, Target.l1),
         l2=caches.get(2, Target.l2),
         l3=caches.get(3, caches.get(2, Target.l3)),

@@ -11,7 +11,8 @@ from tfc.ir.types import DType
 class Target:
     """A machine to compile for. Cache sizes are in bytes; l1 and l2 are one core's, l3 is shared.
 
-    `features` is LLVM's feature string; `vector_registers` counts the architectural registers of `vector_bytes`.
+    `features` is LLVM's feature string; `vector_registers` counts the architectural registers of `vector_bytes`;
+    `masks` says that vector instructions take masks at no cost.
     """
 
     name: str
@@ -20,6 +21,7 @@ class Target:
     vector_bytes: int = 16
     vector_registers: int = 16
     fma: bool = False
+    masks: bool = False
     l1: int = 32 << 10
     l2: int = 512 << 10
     l3: int = 8 << 20
