@@ -9,8 +9,8 @@ import numpy as np
 
 import tfc
 from tfc.ir.graph import Graph
-from tfc.ir.interpret_graph import bind_dims, evaluate
 from tfc.ir.index import subs
+from tfc.ir.interpret_graph import bind_dims, evaluate
 from tfc.passes.specialize import specialize
 
 Array = np.ndarray[Any, Any]

@@ -331,10 +331,15 @@ def test_indexing_by_traced_arrays() -> None:
     same(compiled(lambda x, i: x[i])(x, i), x[i])
     same(compiled(lambda x, i, j: x[i, j])(x, i, j), x[i, j])
     same(compiled(lambda x, i: x[i])(x, np.int32(2)), x[2])
-    same(compiled(lambda x, i: x[tnp.arange(x.shape[0]), i])(x, np.array([0, 1, 2, 3, 0])), x[np.arange(5), [0, 1, 2, 3, 0]])
+    same(
+        compiled(lambda x, i: x[tnp.arange(x.shape[0]), i])(x, np.array([0, 1, 2, 3, 0])),
+        x[np.arange(5), [0, 1, 2, 3, 0]],
+    )
 
 
-@pytest.mark.parametrize("key", [5, -6, (0, 4), np.array([0, 5]), (np.array([0, 1]), np.array([0, 4])), (np.array([-6, 1]), 0)])
+@pytest.mark.parametrize(
+    "key", [5, -6, (0, 4), np.array([0, 5]), (np.array([0, 1]), np.array([0, 4])), (np.array([-6, 1]), 0)]
+)
 def test_an_index_out_of_range_is_an_error(key: Any) -> None:
     with pytest.raises(ShapeError, match=r"range|below"):
         compiled(lambda x: x[key])(array("float32", 5, 4))

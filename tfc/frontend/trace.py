@@ -2,10 +2,10 @@
 
 f(x, w, b)    ->    graph f(x : float32[d0_0, 784], w : float32[d1_0, 10], b : float32[d2_0])    ->    Executable
 
-A function is traced once for each structure, dtypes and ranks of its arguments (and values of its static ones). The
-leading dim of every array is left open, so that another batch size runs the same program; where the function asks for
-the number that such a dim is (a branch on it, `range`, `int`), it is traced again for each set of shapes. `Spec`s say
-which dims are open instead, and then a function that needs the number of an open one is an error.
+A function is traced once for each structure, dtypes, and dims but the leading ones, of its arguments (and values of its
+static ones). The leading dim of every array is left open, so that another batch size runs the same program; where the
+function asks for the number that such a dim is (a branch on it, `range`, `int`), it is traced again for each set of
+shapes. `Spec`s say which dims are open instead, and then a function that needs the number of an open one is an error.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class Compiled:
         if specs is not None:
             self.arguments, self.structure = self._specified(specs)
         self._programs: dict[Any, Program] = {}
-        """By structure, dtypes, ranks and static values, and also by shapes for those in `_shaped`."""
+        """By structure, kinds of leaves and static values, and also by shapes for those in `_shaped`."""
         self._shaped: set[Any] = set()
         self._lock = threading.RLock()
 
@@ -209,14 +209,14 @@ class Compiled:
         return ()
 
     def _kinds(self, leaves: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-        """Brings leaves into arrays; gives the dtype and rank of each, -1 for a Python number."""
+        """Brings leaves into arrays; gives the dtype, rank (-1: a Python number) and dims but the first of each."""
         kinds: list[Any] = []
         for k, leaf in enumerate(leaves):
             if type(leaf) is np.ndarray and leaf.dtype.isnative:
-                kinds += (leaf.dtype, leaf.ndim)
+                kinds += (leaf.dtype, leaf.ndim, leaf.shape[1:])
                 continue
             leaves[k], weak = prepare(leaf, self._names(args, kwargs)[k])
-            kinds += (leaves[k].dtype, -1 if weak else leaves[k].ndim)
+            kinds += (leaves[k].dtype, -1 if weak else leaves[k].ndim, leaves[k].shape[1:])
         return tuple(kinds)
 
     def _names(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
@@ -236,7 +236,7 @@ class Compiled:
                 lowered, is_open = self._record(structure, self.arguments, statics), True
             else:
                 # A Python number is one again, so that the trace knows it for such.
-                given = [x.item() if rank == -1 else x for x, rank in zip(leaves, kinds[1::2], strict=True)]
+                given = [x.item() if rank == -1 else x for x, rank in zip(leaves, kinds[1::3], strict=True)]
                 lowered, is_open = self._traced(structure, names, given, statics, known=key in self._shaped)
             program = Program(lowered, self.engine, check=self.arguments is not None)
             if not is_open:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeAlias
@@ -107,7 +108,6 @@ class TracedDim:
     """
 
     __slots__ = ("index", "trace")
-    __array_ufunc__ = None
 
     def __init__(self, trace: Trace, of: Index) -> None:
         self.trace = trace
@@ -171,8 +171,17 @@ class TracedDim:
     def __pow__(self, other: Any) -> Any:
         return NotImplemented if isinstance(other, Tracer) else self.array() ** _number(other)
 
+    def __rpow__(self, other: Any) -> Any:
+        return other ** self.array()
+
     def __neg__(self) -> Any:
         return self * -1
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        rule = _DIM_UFUNCS.get(ufunc)
+        if rule is not None and all(isinstance(x, TracedDim | np.integer) for x in inputs):
+            return rule(*(int(x) if isinstance(x, np.integer) else x for x in inputs))
+        return getattr(ufunc, method)(*map(_number, inputs), **kwargs)
 
     def _difference(self, other: Any, what: str) -> tuple[int | None, int | None]:
         if not isinstance(other, TracedDim | int | np.integer):
@@ -232,6 +241,15 @@ class TracedDim:
     __repr__ = __str__
 
 
+_DIM_UFUNCS: dict[Any, Callable[..., Any]] = {
+    np.add: operator.add,
+    np.subtract: operator.sub,
+    np.multiply: operator.mul,
+    np.floor_divide: operator.floordiv,
+    np.remainder: operator.mod,
+}
+
+
 def _number(x: Any) -> Any:
     return x.array() if isinstance(x, TracedDim) else x
 
@@ -245,6 +263,13 @@ def dim_of(x: Any) -> Dim:
     if isinstance(x, bool) or not hasattr(x, "__index__"):
         raise DTypeError(f"a dim is an integer, got {x!r} at {user_line()}")
     return int(x.__index__())
+
+
+def size_of(trace: Trace, x: Any) -> Dim:
+    """A dim that must not be negative, now or when the function runs."""
+    size = dim_of(x)
+    trace.require(size, f"a negative dim {size}", ShapeError)
+    return size
 
 
 class Tracer:

@@ -14,18 +14,28 @@ from tfc.ir.index import Dim, floordiv, maximum
 from tfc.ir.types import int64
 
 from ..location import user_line
-from ..tracer import ArrayLike, Trace, TracedDim, Tracer, checked_dtype, dim_of, kind_of, lift, result_type, traceable
+from ..tracer import (
+    ArrayLike,
+    Trace,
+    TracedDim,
+    Tracer,
+    checked_dtype,
+    dim_of,
+    kind_of,
+    lift,
+    result_type,
+    size_of,
+    traceable,
+)
 
 
-def shape_of(shape: Any) -> tuple[Dim, ...]:
-    """The dims of a shape argument: an int or a sequence of them."""
-    return tuple(map(dim_of, shape)) if isinstance(shape, Sequence) else (dim_of(shape),)
+def shape_of(trace: Trace, shape: Any) -> tuple[Dim, ...]:
+    """The dims of a shape argument: an int or a sequence of them. Raises ShapeError for one below 0."""
+    return tuple(size_of(trace, d) for d in (shape if isinstance(shape, Sequence) else (shape,)))
 
 
 def _filled(trace: Trace, shape: Any, value: ArrayLike, dtype: Any) -> Any:
-    dims = shape_of(shape)
-    if any(isinstance(d, int) and d < 0 for d in dims):
-        raise ShapeError(f"negative dims in {dims}, at {user_line()}")
+    dims = shape_of(trace, shape)
     of = result_type(kind_of(value)) if dtype is None else dtype
     return trace.apply("broadcast_to", lift(trace, value, checked_dtype(of)), shape=dims)
 
@@ -109,7 +119,7 @@ def linspace(
     trace: Trace, start: ArrayLike, stop: ArrayLike, num: Any = 50, endpoint: bool = True, dtype: Any = None
 ) -> Any:
     """`num` numbers evenly apart from `start` to `stop`, which is the last one unless `endpoint` is False."""
-    count = dim_of(num)
+    count = size_of(trace, num)
     kind = result_type(kind_of(start), kind_of(stop), float)
     of = checked_dtype(kind)
     first, last = lift(trace, start, of), lift(trace, stop, of)
@@ -130,7 +140,7 @@ def linspace(
 @traceable
 def eye(trace: Trace, N: Any, M: Any = None, k: int = 0, dtype: Any = float) -> Any:
     """Ones on the `k`-th diagonal of an N by M matrix (square where M is None), zeros elsewhere."""
-    dims = (dim_of(N), dim_of(N if M is None else M))
+    dims = (size_of(trace, N), size_of(trace, N if M is None else M))
     rows, columns = iota(trace, dims, 0), iota(trace, dims, 1)
     hit = trace.node("equal", trace.node("add", rows, lift(trace, int(k), int64)), columns)
     return trace.apply("cast", hit, dtype=checked_dtype(dtype))

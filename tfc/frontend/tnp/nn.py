@@ -12,7 +12,7 @@ from tfc.ir.graph import Value
 from tfc.ir.types import DType, int32, int64
 
 from ..location import user_line
-from ..tracer import ArrayLike, Trace, checked_dtype, dim_of, kind_of, lift, result_type, traceable
+from ..tracer import ArrayLike, Trace, checked_dtype, kind_of, lift, result_type, size_of, traceable
 from .elementwise import ufunc_types
 
 
@@ -69,7 +69,7 @@ def one_hot(trace: Trace, x: ArrayLike, num_classes: Any, dtype: Any = np.float3
     if not indices.type.dtype.is_int:
         raise DTypeError(f"one_hot takes integers, got {indices.type} at {user_line()}")
     on, off = lift(trace, 1, of), lift(trace, 0, of)
-    return trace.apply("one_hot", indices, on, off, depth=dim_of(num_classes), axis=int(axis))
+    return trace.apply("one_hot", indices, on, off, depth=size_of(trace, num_classes), axis=int(axis))
 
 
 def _pair(trace: Trace, logits: ArrayLike, labels: ArrayLike) -> tuple[Value, Value]:

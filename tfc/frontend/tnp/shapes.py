@@ -13,15 +13,19 @@ from tfc.ir.op import normalize_axes
 from tfc.ir.types import DType, int64
 
 from ..location import user_line
-from ..tracer import ArrayLike, Trace, checked_dtype, dim_of, kind_of, lift, result_type, traceable
+from ..tracer import ArrayLike, Trace, checked_dtype, kind_of, lift, result_type, size_of, traceable
 from .creation import shape_of
 from .elementwise import asarray
 from .reduce import Axis
 
 
+def _listed(x: Any) -> Sequence[Any]:
+    return x if isinstance(x, Sequence) else (x,)
+
+
 def _axes(axis: int | Sequence[int], rank: int) -> tuple[int, ...]:
     """Axes in the order given, as non-negative numbers."""
-    given = [int(axis)] if not isinstance(axis, Sequence) else [int(a) for a in axis]
+    given = [int(a) for a in _listed(axis)]
     normalize_axes(given, rank)
     return tuple(a % rank for a in given)
 
@@ -44,7 +48,8 @@ def size(a: ArrayLike, axis: int | None = None) -> Any:
 @traceable
 def reshape(trace: Trace, a: ArrayLike, /, shape: Any) -> Any:
     """The same elements in row-major order in another shape, of which one dim may be -1."""
-    return trace.apply("reshape", lift(trace, a), shape=shape_of(shape))
+    dims = [d if isinstance(d, int) and d == -1 else size_of(trace, d) for d in _listed(shape)]
+    return trace.apply("reshape", lift(trace, a), shape=tuple(dims))
 
 
 @traceable
@@ -125,24 +130,25 @@ def stack(trace: Trace, arrays: Sequence[ArrayLike], axis: int = 0, *, dtype: An
     return trace.apply("stack", *_lifted(trace, arrays, dtype), axis=int(axis))
 
 
-def _paddings(pad_width: Any, rank: int) -> tuple[tuple[Dim, Dim], ...]:
+def _paddings(trace: Trace, pad_width: Any, rank: int) -> tuple[tuple[Dim, Dim], ...]:
+    """`(before, after)` for each axis, from one number, one pair, or a pair for each axis."""
     if not isinstance(pad_width, Sequence):
-        return ((dim_of(pad_width),) * 2,) * rank
+        return ((size_of(trace, pad_width),) * 2,) * rank
     pairs = [tuple(p) if isinstance(p, Sequence) else p for p in pad_width]
     if len(pairs) == 2 and not isinstance(pairs[0], tuple):
-        return ((dim_of(pairs[0]), dim_of(pairs[1])),) * rank
+        pairs = [tuple(pairs)]
     if len(pairs) == 1:
         pairs *= rank
     if len(pairs) != rank or any(not isinstance(p, tuple) or len(p) not in (1, 2) for p in pairs):
         raise ShapeError(f"pad widths {pad_width} do not fit rank {rank}, at {user_line()}")
-    return tuple((dim_of(p[0]), dim_of(p[-1])) for p in pairs)
+    return tuple((size_of(trace, p[0]), size_of(trace, p[-1])) for p in pairs)
 
 
 @traceable
 def pad(trace: Trace, array: ArrayLike, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Any:
     """Elements added around an array: one number, or mirrored (`reflect`, `symmetric`)."""
     x = lift(trace, array)
-    paddings = _paddings(pad_width, x.type.rank)
+    paddings = _paddings(trace, pad_width, x.type.rank)
     if mode not in {"constant", "reflect", "symmetric"}:
         raise UnsupportedError(f"pad mode {mode!r}, at {user_line()}")
     if mode == "constant":
@@ -189,7 +195,7 @@ def take(trace: Trace, a: ArrayLike, indices: ArrayLike, axis: int | None = None
 @traceable
 def tile(trace: Trace, A: ArrayLike, reps: Any) -> Any:
     """The array repeated as a whole, `reps[k]` times along axis k."""
-    x, multiples = lift(trace, A), shape_of(reps)
+    x, multiples = lift(trace, A), shape_of(trace, reps)
     missing = len(multiples) - x.type.rank
     if missing > 0:
         x = trace.node("reshape", x, shape=((1,) * missing + x.type.dims))
@@ -199,7 +205,7 @@ def tile(trace: Trace, A: ArrayLike, reps: Any) -> Any:
 @traceable
 def broadcast_to(trace: Trace, array: ArrayLike, shape: Any) -> Any:
     """The array repeated along its dims of 1, and along new leading dims, to a shape."""
-    return trace.apply("broadcast_to", lift(trace, array), shape=shape_of(shape))
+    return trace.apply("broadcast_to", lift(trace, array), shape=shape_of(trace, shape))
 
 
 @traceable
