@@ -157,7 +157,7 @@ __version__ = "1.15.0"
 VERSION = __version__
 
 globals().update({**_ELEMENTWISE, **_REDUCTIONS})
-compat.v1 = _sys.modules[__name__]  # type: ignore[attr-defined]
+compat.v1 = _sys.modules[__name__]
 
 # Names of before TF 1.0, and second names.
 sub, mul, neg = (_ELEMENTWISE[n] for n in ("subtract", "multiply", "negative"))

@@ -1,4 +1,4 @@
-"""An engine of NumPy references: what the front end's tests take for the runtime, free of passes and code generation."""
+"""An engine of NumPy references: the front end's tests run on it, free of passes and code generation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tfc.ir.types import TensorType
 from tfc.passes.extract import extract
 
 
-class Uninitialised(Exception):
+class UninitialisedError(Exception):
     """A variable is read that has no value."""
 
 
@@ -59,13 +59,13 @@ class ReferenceEngine:
                 assert node.op.ref is not None, node
                 operands = [values[v] for v in node.operands]
                 if any(x is None for x in operands):
-                    raise Uninitialised(node.operands)
+                    raise UninitialisedError(node.operands)
                 with np.errstate(all="ignore"):
                     result = node.op.ref(*operands, **node.attrs)
                 values[node.results[0]] = np.asarray(result, node.results[0].type.dtype.np)
         outputs = iter([values[v] for v in pure.outputs])
         if any(values[v] is None for v in pure.outputs):
-            raise Uninitialised("a fetched variable has no value")
+            raise UninitialisedError("a fetched variable has no value")
         for variable, new in pure.updates:
             self.state[variable.node.attrs["key"]] = values[new]
         return [None if isinstance(f, Node) else next(outputs) for f in fetches]

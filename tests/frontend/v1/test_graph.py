@@ -264,7 +264,8 @@ def test_tensors_are_no_bools_and_no_sequences() -> None:
         list(x)
     with pytest.raises(TypeError, match="len"):
         len(x)
-    assert (x == x, x != x, x == 1) == (True, False, False), "TF 1's == is identity"
+    same = x
+    assert (x == same, x != same, x == 1) == (True, False, False), "TF 1's == is identity"
     assert len({x, x + 0}) == 2
 
 

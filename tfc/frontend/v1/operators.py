@@ -155,7 +155,7 @@ class Operators:
         return sliced(self.graph, self.ir_value, key, "strided_slice")
 
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError(f"{self!r} is symbolic: only a run gives it a value, so it is no NumPy array and cannot be fed.")
+        raise TypeError(f"{self!r} is symbolic: only a run gives it a value; it is no array and no feed.")
 
     def __iter__(self) -> Iterator[NoReturn]:
         raise TypeError(

@@ -9,8 +9,7 @@ from . import dtypes, gradients, math
 from .basics import GraphKeys, convert_to_tensor, group
 from .graph import Graph, Operation, Tensor, get_default_graph
 from .initializers import Constant
-from .shapes import TensorShape
-from .variable_scope import get_variable, get_variable_scope, variable_scope
+from .variable_scope import get_variable, variable_scope
 from .variables import Variable, assign, assign_add, assign_sub
 
 Pairs = Sequence[tuple[Any, Variable]]
@@ -150,19 +149,10 @@ class Optimizer:
         """The slot of a variable, made on first use as `variable/Optimizer`."""
         slots = self._slots.setdefault(name, {})
         if var not in slots:
-            with var.graph.name_scope(None), variable_scope(None, f"{var.op.name}/{self._name}"):
-                slots[var] = self._state(var.shape, value, var.dtype)
+            # An empty name is that of the scope itself.
+            with variable_scope(None, f"{var.op.name}/{self._name}"):
+                slots[var] = get_variable("", var.shape, var.dtype, Constant(value), trainable=False)
         return slots[var]
-
-    @staticmethod
-    def _state(shape: TensorShape, value: float, dtype: dtypes.DType) -> Variable:
-        """A variable with the name of the open variable scope."""
-        scope = get_variable_scope()
-        name, scope.name, scope.reuse = scope.name, "", None
-        try:
-            return get_variable(name, shape, dtype, Constant(value), trainable=False)
-        finally:
-            scope.name = name
 
     @staticmethod
     def _power(base: float, name: str) -> Variable:
