@@ -73,7 +73,10 @@ def log(t: Format, b: Builder, x: Expr) -> Expr:
 
 
 def log1p(t: Format, b: Builder, x: Expr) -> Expr:
-    """Within 2 ULP: log of 1 + x, whose rounding error, scaled, is added to the mantissa."""
+    """Within 2 ULP, float32 within 1.53 over all 2^32 inputs.
+
+    log of 1 + x, the rounding error of this sum, scaled, added to the mantissa.
+    """
     u = b.let(x + 1.0)
     e, m = split(b, t, u)
     # 2^-e by half, whose bits stay valid up to the largest e.
