@@ -8,9 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.special
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 import tfc
 import tfc.numpy as tnp
@@ -93,7 +90,7 @@ def test_promotion(name: str, left: Any) -> None:
         else:
             wanted = np.asarray(numpys(a, b))
             same(np.asarray(ours(a, b)), wanted)
-            same(compiled(lambda x, y: ours(x, y))(a, b), wanted)
+            same(compiled(ours)(a, b), wanted)
 
 
 def test_bfloat16_keeps_its_dtype_with_python_numbers() -> None:
@@ -276,94 +273,17 @@ def test_shapes(case: str, dtype: str) -> None:
     agree(lambda x: function(tnp, x), lambda x: function(np, x), array(dtype, *shape))
 
 
-KEYS: list[tuple[tuple[int, ...], Any]] = [
-    ((5, 4), 2),
-    ((5, 4), -5),
-    ((5, 4), (1, -1)),
-    ((5, 4), slice(1, None)),
-    ((5, 4), slice(None, -1)),
-    ((5, 4), slice(None, None, -1)),
-    ((5, 4), slice(-2, 0, -2)),
-    ((5, 4), slice(7, 9)),
-    ((5, 4), slice(-9, 9, 3)),
-    ((5, 4), slice(3, 1)),
-    ((0, 4), slice(None, None, -1)),
-    ((5, 4), (slice(1, 4), 2)),
-    ((5, 4), (None, ..., 1)),
-    ((5, 4), (..., None)),
-    ((5, 4), ...),
-    ((5, 4), ()),
-    ((2, 3, 4), (1, ..., None, slice(None, 2))),
-    ((5, 4), [0, -1, 2]),
-    ((5, 4), np.array([[0, 4], [-5, 1]])),
-    ((5, 4), (slice(None), np.array([1, 1]))),
-    ((5, 4), (np.array([0, 1, 2]), np.array([3, -1, 0]))),
-    ((5, 4), (np.array([[0], [1]]), np.array([3, -1, 0]))),
-    ((5, 4), (np.array([0, 1]), 2)),
-    ((2, 3, 4), (np.array([0, 1]), slice(None), np.array([3, -1]))),
-    ((2, 3, 4), (slice(None), np.array([0, 1]), np.array([3, -1]))),
-    ((2, 3, 4), (0, slice(None), np.array([3, -1]))),
-    ((2, 3, 4), (slice(1, None), 0, np.array([3, -1]))),
-    ((2, 3, 4), (np.array([0, 1]), None, np.array([2, 1]))),
-    ((2, 3, 4), (None, np.array([0, 1]), slice(1, 3))),
-    ((2, 3, 4), (np.uint8(1), np.int16(-1))),
-    ((2, 3, 4), []),
-]
-
-
-@pytest.mark.parametrize(("shape", "key"), KEYS, ids=lambda k: str(k).replace(" ", "").replace("\n", ""))
-def test_indexing(shape: tuple[int, ...], key: Any) -> None:
-    x = array("float32", *shape)
-    same(compiled(lambda x: x[key])(x), x[np.array(key, int) if isinstance(key, list) else key])
-
-
-@given(data=st.data())
-@settings(max_examples=60, deadline=None)
-def test_indexing_by_any_basic_key(data: st.DataObject) -> None:
-    shape = data.draw(hnp.array_shapes(max_dims=3, min_side=0, max_side=5))
-    key = data.draw(hnp.basic_indices(shape, allow_newaxis=True))
-    x = np.arange(np.prod(shape), dtype=np.int32).reshape(shape)
-    same(compiled(lambda x: x[key])(x), x[key])
-
-
-def test_indexing_by_traced_arrays() -> None:
-    x, i, j = array("float32", 5, 4), np.array([4, 0, -1]), np.array([0, 3, 1], np.uint8)
-    same(compiled(lambda x, i: x[i])(x, i), x[i])
-    same(compiled(lambda x, i, j: x[i, j])(x, i, j), x[i, j])
-    same(compiled(lambda x, i: x[i])(x, np.int32(2)), x[2])
-    same(
-        compiled(lambda x, i: x[tnp.arange(x.shape[0]), i])(x, np.array([0, 1, 2, 3, 0])),
-        x[np.arange(5), [0, 1, 2, 3, 0]],
-    )
-
-
-@pytest.mark.parametrize(
-    "key", [5, -6, (0, 4), np.array([0, 5]), (np.array([0, 1]), np.array([0, 4])), (np.array([-6, 1]), 0)]
-)
-def test_an_index_out_of_range_is_an_error(key: Any) -> None:
-    with pytest.raises(ShapeError, match=r"range|below"):
-        compiled(lambda x: x[key])(array("float32", 5, 4))
-
-
-def test_what_is_no_index() -> None:
-    x = array("float32", 5, 4)
-    cases: list[tuple[Any, type[TfcError]]] = [
-        (x[:, 0] > 0, UnsupportedError),
-        (True, UnsupportedError),
-        (1.5, DTypeError),
-        ("a", DTypeError),
-        ((0, 0, 0), ShapeError),
-        ((..., ...), ShapeError),
-        (slice(0, 1, 0), ShapeError),
-    ]
-    for key, error in cases:
-        with pytest.raises(error, match=r"test_tnp\.py:\d+"):
-            compiled(lambda x, k=key: x[k])(x)
-
-
 DOTS: list[tuple[tuple[int, ...], tuple[int, ...]]] = [
-    ((3, 4), (4, 5)), ((4,), (4, 5)), ((3, 4), (4,)), ((4,), (4,)), ((2, 3, 4), (4, 5)), ((2, 1, 3, 4), (6, 4, 5)), ((0, 4), (4, 5)), ((3, 0), (0, 2)), ((17, 31), (31, 7))
-]  # fmt: skip
+    ((3, 4), (4, 5)),
+    ((4,), (4, 5)),
+    ((3, 4), (4,)),
+    ((4,), (4,)),
+    ((2, 3, 4), (4, 5)),
+    ((2, 1, 3, 4), (6, 4, 5)),
+    ((0, 4), (4, 5)),
+    ((3, 0), (0, 2)),
+    ((17, 31), (31, 7)),
+]
 
 
 @pytest.mark.parametrize("dtypes", [("float32", "float32"), ("float64", "int8"), ("int32", "int32")])
@@ -381,7 +301,7 @@ def test_contractions() -> None:
     x, y = array("float64", 2, 3, 4), array("float64", 4, 3, 5, seed=1)
     for axes in (([1, 2], [1, 0]), ((2,), (0,)), (-1, 0), 0):
         agree(lambda x, y, a=axes: tnp.tensordot(x, y, a), lambda x, y, a=axes: np.tensordot(x, y, a), x, y, ulp=32)
-    agree(lambda x, y: tnp.tensordot(x, y), lambda x, y: np.tensordot(x, y), array("float64", 2, 4, 3), y, ulp=32)
+    agree(tnp.tensordot, np.tensordot, array("float64", 2, 4, 3), y, ulp=32)
     agree(tnp.dot, np.dot, x, array("float64", 5, 4, 2), ulp=32)
     agree(tnp.dot, np.dot, x, 2.0)
     agree(tnp.inner, np.inner, x, array("float64", 5, 4), ulp=32)
@@ -428,13 +348,13 @@ def test_creation(case: str, n: int) -> None:
 def test_arange_of_floats_and_errors() -> None:
     same(tnp.arange(0.5, 3), np.arange(0.5, 3))
     with pytest.raises(DTypeError, match="arange"):
-        compiled(lambda x: tnp.arange(x))(3)
+        compiled(tnp.arange)(3)
     with pytest.raises(DTypeError, match="integer"):
         compiled(lambda x: tnp.arange(0, x.shape[0], 0.5), specs=[tfc.Spec((None,), "float32")])(np.zeros(3, "f4"))
     with pytest.raises(ShapeError, match="negative"):
         tnp.zeros((2, -1))
     with pytest.raises(TraceError, match="values"):
-        compiled(lambda n: tnp.zeros(n))(3)
+        compiled(tnp.zeros)(3)
 
 
 NN: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
@@ -447,7 +367,7 @@ NN: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "relu6": (tnp.relu6, lambda x: np.clip(x, 0, 6)),
     "leaky_relu": (lambda x: tnp.leaky_relu(x, 0.2), lambda x: np.where(x > 0, x, x * 0.2)),
     "elu": (tnp.elu, lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0)))),
-    "selu": (tnp.selu, lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0)))),
+    "selu": (tnp.selu, lambda x: 1.05070098735548 * np.where(x > 0, x, 1.67326324235438 * np.expm1(np.minimum(x, 0)))),
     "softplus": (tnp.softplus, lambda x: np.logaddexp(x, 0)),
     "silu": (tnp.silu, lambda x: x * scipy.special.expit(x)),
     "sigmoid": (tnp.sigmoid, scipy.special.expit),
@@ -456,7 +376,7 @@ NN: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "gelu": (tnp.gelu, lambda x: 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))),
     "gelu exact": (lambda x: tnp.gelu(x, approximate=False), lambda x: x * scipy.special.ndtr(x)),
     "stop_gradient": (tnp.stop_gradient, lambda x: x),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -487,54 +407,6 @@ def test_one_hot_and_cross_entropies() -> None:
         tnp.sparse_softmax_cross_entropy(logits, labels.astype("f4"))
     with pytest.raises(TfcError, match="index"):
         tnp.sparse_softmax_cross_entropy(logits, labels + 2)
-
-
-def test_operators() -> None:
-    x, y, n, b = array("float32", 3, 4), array("float32", 4, seed=1), array("int16", 3, 4), array("bool", 3, 4)
-    table: list[Callable[..., Any]] = [
-        lambda x, y, n, b: x + y, lambda x, y, n, b: 1 - x, lambda x, y, n, b: x * 2, lambda x, y, n, b: 2 / (y + 9),
-        lambda x, y, n, b: n // 3, lambda x, y, n, b: 7 % (n + 9), lambda x, y, n, b: -x + +y, lambda x, y, n, b: abs(n),
-        lambda x, y, n, b: 2.0**x, lambda x, y, n, b: (x > y) & b, lambda x, y, n, b: (x <= y) | ~b,
-        lambda x, y, n, b: b ^ (n == 1), lambda x, y, n, b: n != 1, lambda x, y, n, b: (x < 1) == (y >= 0),
-        lambda x, y, n, b: np.float64(2) * x, lambda x, y, n, b: np.arange(4) - x, lambda x, y, n, b: [1, 2, 3, 4] * y,
-        lambda x, y, n, b: x @ np.ones((4, 2), "f4"), lambda x, y, n, b: np.ones((2, 3)) @ x, lambda x, y, n, b: n**2,
-        lambda x, y, n, b: n / 2, lambda x, y, n, b: n * 2.5, lambda x, y, n, b: b * n, lambda x, y, n, b: x.T,
-        lambda x, y, n, b: x.mT, lambda x, y, n, b: x.reshape(2, 6), lambda x, y, n, b: x.reshape((4, -1)),
-        lambda x, y, n, b: x.transpose(1, 0), lambda x, y, n, b: x.transpose(), lambda x, y, n, b: x.ravel(),
-        lambda x, y, n, b: x.flatten(), lambda x, y, n, b: x.sum(0), lambda x, y, n, b: x.mean(), lambda x, y, n, b: x.max(1, keepdims=True),
-        lambda x, y, n, b: n.min(), lambda x, y, n, b: n.prod(axis=1), lambda x, y, n, b: x.argmax(1), lambda x, y, n, b: x.argmin(),
-        lambda x, y, n, b: x.var(0), lambda x, y, n, b: x.std(), lambda x, y, n, b: b.any(1), lambda x, y, n, b: b.all(),
-        lambda x, y, n, b: x.clip(-1, 1), lambda x, y, n, b: x.round(1), lambda x, y, n, b: x.dot(y), lambda x, y, n, b: x.take([0, 2], 1),
-        lambda x, y, n, b: x.swapaxes(0, 1), lambda x, y, n, b: x[None].squeeze(0), lambda x, y, n, b: x.copy(), lambda x, y, n, b: x.astype("int32"),
-        lambda x, y, n, b: x * x.shape[1] + x.ndim + x.size,
-    ]  # fmt: skip
-    for k, function in enumerate(table):
-        try:
-            same(compiled(function)(x, y, n, b), function(x, y, n, b), ulp=16)
-        except Exception as error:
-            raise AssertionError(f"operator {k}") from error
-
-
-def test_numpys_own_functions_take_traced_arrays() -> None:
-    x, y = array("float32", 3, 4), array("float32", 3, 4, seed=1)
-    table: list[Callable[..., Any]] = [
-        lambda x, y: np.exp(x), lambda x, y: np.add(x, y), lambda x, y: np.sum(x, axis=0), lambda x, y: np.where(x > 0, x, y),
-        lambda x, y: np.concatenate([x, y], axis=1), lambda x, y: np.mean(x), lambda x, y: np.max(x, 1), lambda x, y: np.matmul(x, y.T),
-        lambda x, y: np.zeros_like(x), lambda x, y: np.argmax(x, axis=1), lambda x, y: np.reshape(x, (2, 6)), lambda x, y: np.clip(x, 0, 1),
-        lambda x, y: np.transpose(x), lambda x, y: np.stack([x, y]), lambda x, y: np.abs(x), lambda x, y: x * np.shape(x)[1],
-    ]  # fmt: skip
-    for function in table:
-        same(compiled(function)(x, y), function(x, y), ulp=16)
-    for function, name in ((np.cumsum, "cumsum"), (np.sinh, "sinh"), (np.add.reduce, "add.reduce")):
-        with pytest.raises(UnsupportedError, match=rf"{name} of a traced array, at .*test_tnp\.py:\d+"):
-            compiled(lambda x, f=function: f(x))(x)
-    with pytest.raises(UnsupportedError, match="with out"):
-        compiled(lambda x: np.exp(x, out=np.zeros((3, 4), "f4")))(x)
-
-
-def test_lists_of_traced_arrays_are_stacked() -> None:
-    x = array("float32", 3)
-    same(compiled(lambda x: tnp.array([[x[0], 1], [2.5, x[1]]]))(x), np.array([[x[0], 1], [2.5, x[1]]], "f4"))
 
 
 @pytest.mark.parametrize("bad", ["text", None, np.array(["a"]), np.array([1j]), np.array([None]), object()])

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
+
 Structure: TypeAlias = Any
 """`LEAF`, or the container's type, its children's structures in a tuple, and its keys if it is a dict; hashable."""
 
@@ -17,6 +19,9 @@ LEAF = "leaf"
 def flatten(tree: Any, leaves: list[Any]) -> Structure:
     """The structure of a tree; appends its leaves in order. None is a tree without leaves."""
     kind = type(tree)
+    if kind is np.ndarray:
+        leaves.append(tree)
+        return LEAF
     if kind is tuple or kind is list:
         return (kind, tuple([flatten(child, leaves) for child in tree]))
     if kind is dict:

@@ -39,6 +39,7 @@ Statics = tuple[tuple[int | str, type, Any], ...]
 
 _ACTIVE: ContextVar[Trace | None] = ContextVar("active_trace", default=None)
 """The trace that the running code is recorded in: a compiled function called there becomes part of it."""
+_NO_KEYWORDS: Structure = (dict, (), ())
 _REMEMBERED = 4096
 """How many sets of shapes that were checked a program remembers."""
 
@@ -108,7 +109,8 @@ class Compiled:
         self.function = function
         self.name: str = getattr(function, "__name__", "function")
         self.engine = engine
-        self.parameters = _parameters(function)
+        self.signature = _signature(function)
+        self.parameters = list(self.signature.parameters) if self.signature else []
         self.static_nums, self.static_names = self._statics(static_argnums, static_argnames)
         self.arguments: list[Argument] | None = None
         self.structure: Structure = None
@@ -129,7 +131,7 @@ class Compiled:
         if kwargs or self.static_nums:
             args, kwargs, statics = self._split(args, kwargs)
         leaves: list[Any] = []
-        structure = flatten((args, kwargs), leaves)
+        structure = _structure(args, kwargs, leaves)
         kinds = self._kinds(leaves, args, kwargs) if self.arguments is None else self._fit(structure, leaves)
         key = (structure, kinds, statics)
         program = self._programs.get(key)
@@ -144,7 +146,7 @@ class Compiled:
         """
         args, kwargs, statics = self._split(args, kwargs)
         leaves: list[Any] = []
-        structure = flatten((args, kwargs), leaves)
+        structure = _structure(args, kwargs, leaves)
         if self.arguments is not None and (not leaves or structure == self.structure):
             return self._record(self.structure, self.arguments, statics)
         names = self._names(args, kwargs)
@@ -175,8 +177,8 @@ class Compiled:
 
         A static value stands with its type: 1, 1.0 and True are equal but not the same.
         """
-        if kwargs and self.parameters:
-            bound = inspect.signature(self.function).bind(*args, **kwargs)
+        if kwargs and self.signature is not None:
+            bound = self.signature.bind(*args, **kwargs)
             args, kwargs = bound.args, bound.kwargs
         found: list[tuple[int | str, Any]] = [(k, a) for k, a in enumerate(args) if k in self.static_nums]
         found += [(k, v) for k, v in kwargs.items() if k in self.static_names]
@@ -194,7 +196,7 @@ class Compiled:
         given = iter(specs)
         args = tuple(None if k in self.static_nums else next(given) for k in range(len(specs) + len(self.static_nums)))
         leaves: list[Any] = []
-        structure = flatten((args, {}), leaves)
+        structure = _structure(args, {}, leaves)
         for leaf in leaves:
             if not isinstance(leaf, Spec):
                 raise TraceError(f"a spec of {self.name} is no Spec but {leaf!r}, at {user_line()}")
@@ -284,12 +286,17 @@ class Compiled:
         return Lowered(trace.graph, tuple(arguments), result_structure, tuple(trace.requirements))
 
 
-def _parameters(function: Callable[..., Any]) -> list[str]:
-    """The names of the parameters, none where they cannot be told."""
+def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
+    """The parameters, None where they cannot be told."""
     try:
-        return list(inspect.signature(function).parameters)
+        return inspect.signature(function)
     except (TypeError, ValueError):
-        return []
+        return None
+
+
+def _structure(args: tuple[Any, ...], kwargs: dict[str, Any], leaves: list[Any]) -> Structure:
+    """The structure of `(args, kwargs)`; appends the leaves."""
+    return (tuple, (flatten(args, leaves), flatten(kwargs, leaves) if kwargs else _NO_KEYWORDS))
 
 
 def _arguments(names: Sequence[str], leaves: Sequence[Any], *, open_batch: bool) -> list[Argument]:
