@@ -248,8 +248,8 @@ def drawn(initializer: Any, shape: list[int], dtype: Any = tf.float32) -> Any:
 @pytest.mark.parametrize(
     ("make", "shape", "expected"),
     [
-        (lambda: tf.zeros_initializer(), [2, 3], np.zeros((2, 3))),
-        (lambda: tf.ones_initializer(), [2], np.ones(2)),
+        (tf.zeros_initializer, [2, 3], np.zeros((2, 3))),
+        (tf.ones_initializer, [2], np.ones(2)),
         (lambda: tf.constant_initializer([1, 2, 3]), [2, 2], [[1, 2], [3, 3]]),
         (lambda: tf.initializers.identity(2.0), [2, 3], [[2, 0, 0], [0, 2, 0]]),
     ],
@@ -264,11 +264,11 @@ def test_fixed_initializers(make: Any, shape: list[int], expected: Any) -> None:
         (lambda: tf.random_normal_initializer(stddev=0.5), 0.25, None),
         (lambda: tf.random_uniform_initializer(-2.0, 2.0), 4 / 3, 2),
         (lambda: tf.truncated_normal_initializer(stddev=2.0), 4 * 0.87962566**2, 4),
-        (lambda: tf.glorot_uniform_initializer(), 2 / 180, math.sqrt(6 / 180)),
-        (lambda: tf.glorot_normal_initializer(), 2 / 180, None),
-        (lambda: tf.contrib.layers.xavier_initializer(), 2 / 180, math.sqrt(6 / 180)),
-        (lambda: tf.contrib.layers.variance_scaling_initializer(), 1.3 * 2 / 100 * 0.87962566**2, None),
-        (lambda: tf.initializers.he_uniform(), 2 / 100, math.sqrt(6 / 100)),
+        (tf.glorot_uniform_initializer, 2 / 180, math.sqrt(6 / 180)),
+        (tf.glorot_normal_initializer, 2 / 180, None),
+        (tf.contrib.layers.xavier_initializer, 2 / 180, math.sqrt(6 / 180)),
+        (tf.contrib.layers.variance_scaling_initializer, 1.3 * 2 / 100 * 0.87962566**2, None),
+        (tf.initializers.he_uniform, 2 / 100, math.sqrt(6 / 100)),
         (lambda: tf.variance_scaling_initializer(3.0, "fan_out", "untruncated_normal"), 3 / 80, None),
     ],
 )

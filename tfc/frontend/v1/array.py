@@ -186,7 +186,7 @@ def expand_dims(input: Any, axis: Any = None, name: str | None = None, dim: Any 
 
 
 def squeeze(input: Any, axis: Any = None, name: str | None = None, squeeze_dims: Any = None) -> Tensor:
-    """Dims of 1 taken out: those of the axes, or all."""
+    """Dims of 1 taken out: those of the axes, or all that are known to be 1 when the graph is built."""
     over = either(axis, squeeze_dims, "axis", "squeeze_dims")
     attrs = {"axes": None if over is None else ints_argument(over, "axis") or None}
     return emit(graph_of(input), "squeeze", [input], name=name or "Squeeze", args=("input",), attrs=attrs)

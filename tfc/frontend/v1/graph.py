@@ -148,6 +148,7 @@ class Tensor(Operators):
     """A value of a graph."""
 
     __slots__ = ("graph", "ir_value")
+
     def __init__(self, graph: Graph, value: Value) -> None:
         self.graph = graph
         self.ir_value = value

@@ -11,7 +11,7 @@ from .basics import constant, convert_to_tensor, identity, stop_gradient
 from .declare import Function, either, wrapper
 from .errors import unsupported
 from .graph import Tensor, graph_of
-from .lift import emit, is_tensor_like
+from .lift import emit, first_tensor, is_tensor_like
 from .random import random_uniform
 from .shape_values import int_argument, ints_argument
 
@@ -237,7 +237,9 @@ def batch_normalization(
 ) -> Tensor:
     """`(x - mean) / sqrt(variance + variance_epsilon) * scale + offset`; offset and scale may be None."""
     with graph_of(x, mean, variance, scale, offset).name_scope(name or "batchnorm"):
-        inverse = math.rsqrt(convert_to_tensor(variance) + variance_epsilon)
+        hint = first_tensor([x, mean, variance, scale, offset])
+        of = None if hint is None else hint.dtype
+        inverse = math.rsqrt(convert_to_tensor(variance, of) + variance_epsilon)
         if scale is not None:
             inverse = inverse * scale
         return math.add(x * inverse, (0.0 if offset is None else offset) - mean * inverse)
