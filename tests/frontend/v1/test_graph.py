@@ -103,6 +103,13 @@ def test_name_scopes() -> None:
     ]
 
 
+def test_a_name_that_is_claimed_as_it_is() -> None:
+    assert tf.constant(0, name="a/").op.name == "a"
+    assert tf.constant(0, name="a").op.name == "a_1"
+    with pytest.raises(ValueError, match="Duplicate node name in graph: 'a'"):
+        tf.constant(0, name="a/")
+
+
 @pytest.mark.parametrize("bad", ["a b", "a:0", "-a", "ü"])
 def test_invalid_names(bad: str) -> None:
     with pytest.raises(ValueError, match="not a valid scope name"):
@@ -315,6 +322,9 @@ def test_set_shape() -> None:
     y = x * 2
     y.set_shape([2, 3])
     assert (y + 1).shape.as_list() == [2, 3]
+    z = y[:1]
+    z.set_shape([None, 3])
+    z.set_shape([1, 3])
     with pytest.raises(ValueError, match="not compatible"):
         y.set_shape([3, 3])
     with tf.Session() as s:

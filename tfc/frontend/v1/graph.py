@@ -63,7 +63,13 @@ class ScopedGraph(IRGraph):
 
     def unique_name(self, base: str) -> str:
         """`base` in the open scope, uniquified as TF does; a name that ends in a slash is taken as it is."""
-        return base[:-1] if base.endswith("/") else self.claim(base)
+        if not base.endswith("/"):
+            return self.claim(base)
+        name = base[:-1]
+        if name in self:
+            raise ValueError(f"Duplicate node name in graph: '{name}'")
+        self._in_use.setdefault(name.lower(), 1)
+        return name
 
     def claim(self, base: str) -> str:
         """A name in the open scope that nothing has had yet; case does not tell names apart."""
@@ -199,8 +205,8 @@ class Tensor(Operators):
             node.attrs["shape"] = dims
             self.ir_value.type = TensorType(self.ir_value.type.dtype, dims)
             return
-        with self.graph.counted(0):
-            self.ir_value = REGISTRY["reshape"](self.ir_value, shape=dims, name=f"{node.name}/set_shape/")
+        with self.graph.name_scope(f"{node.name}/"), self.graph.counted(0):
+            self.ir_value = REGISTRY["reshape"](self.ir_value, shape=dims, name="set_shape")
         self.graph.adopt(self)
 
     def consumers(self) -> list[Operation]:

@@ -72,7 +72,7 @@ def softmax_cross_entropy_with_logits(
     """The cross entropy of labels that sum to 1 with softmax(logits); no gradient flows into the labels."""
     kind = "softmax_cross_entropy_with_logits"
     logits, labels = _logits_and_labels(kind, _sentinel, labels, logits)
-    with graph_of(logits, labels).name_scope(name or kind) as scope:
+    with graph_of(logits, labels).name_scope(name or f"{kind}_sg") as scope:
         fixed = stop_gradient(labels, "labels_stop_gradient") if is_tensor_like(labels) else labels
         return softmax_cross_entropy_with_logits_v2(labels=fixed, logits=logits, axis=axis or dim, name=scope)
 
@@ -93,14 +93,14 @@ def softmax_cross_entropy_with_logits_v2(
     with graph.name_scope(name or kind) as scope:
         if is_tensor_like(labels):
             labels = math.cast(labels, logits.dtype)
-        # TF flattens both to matrices before its op and restores the shape after: 15 nodes more.
+        # TF flattens both to matrices before its op and restores the shape after: 30 nodes more.
         return emit(
             graph,
             "softmax_cross_entropy",
             [logits, labels],
             name=scope,
             args=("logits", "labels"),
-            nodes=16,
+            nodes=31,
             attrs=attrs,
         )
 
@@ -127,7 +127,7 @@ def sigmoid_cross_entropy_with_logits(
         labels = convert_to_tensor(labels, logits.dtype if not is_tensor_like(labels) else None, name="labels")
         if not logits.shape.is_compatible_with(labels.shape):
             raise ValueError(f"logits and labels must have the same shape ({logits.shape} vs {labels.shape})")
-        return emit(graph, "sigmoid_cross_entropy", [logits, labels], name=scope, nodes=11)
+        return emit(graph, "sigmoid_cross_entropy", [logits, labels], name=scope, nodes=10)
 
 
 def weighted_cross_entropy_with_logits(
