@@ -10,6 +10,7 @@ import pytest
 import tfc.v1 as tf
 from tfc.ir.errors import DTypeError, ShapeError
 from tfc.v1 import contrib
+from tfc.v1.python.framework import ops
 
 
 def names() -> list[str]:
@@ -356,3 +357,8 @@ def test_the_facade() -> None:
     assert tf.sub(3, 1).op.type == "Sub"
     assert tf.initialize_all_variables is tf.global_variables_initializer
     assert not tf.executing_eagerly()
+    assert tf.math.log is tf.log
+    assert tf.random.normal is tf.random_normal
+    before = tf.get_default_graph()
+    ops.reset_default_graph()
+    assert tf.get_default_graph() is not before
