@@ -167,6 +167,14 @@ def test_arithmetic_on_half_floats_rounds_after_each_operation(op: str, dtype: D
     np.testing.assert_array_equal(bits(got)[~nan], bits(expected)[~nan])
 
 
+def test_fma_of_float16_is_rounded_once() -> None:
+    """The sum is below a tie of float16 by less than float32 can say."""
+    a, b, c = (np.full(5, v, np.float16) for v in (2.0**-11 * (1 - 2.0**-10), 1 + 2.0**-10, 1 + 2.0**-10))
+    loads = [element(f"x{k}", dtype=float16) for k in range(3)]
+    k = expand(kernel(prim("fma", *loads), float16, float16, float16))
+    np.testing.assert_array_equal(run(k, a, b, c), c)
+
+
 @HALF
 def test_functions_comparisons_and_constants_of_half_floats(dtype: DType) -> None:
     x, y = element("x0", dtype=dtype), element("x1", dtype=dtype)

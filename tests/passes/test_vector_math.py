@@ -72,10 +72,10 @@ def ulps(got: Array, high: Array, low: Array | float = 0.0) -> Array:
         scale = np.where(np.abs(high) > 1, 0.5, 1.0)
         value = np.where(np.isinf(got), np.copysign(top, got.astype(float)), got.astype(float) * scale)
         error = np.abs((value - np.clip(high * scale, -top, top)) - low * scale) / unit / scale
-    wrong_sign = np.signbit(got) != np.signbit(high)
-    return np.where(
-        np.isnan(high), np.where(np.isnan(got), 0, np.inf), np.where(wrong_sign | np.isnan(got), np.inf, error)
-    )
+    wrong = np.isnan(got) | (np.signbit(got) != np.signbit(high))
+    # What is exactly 0 or infinite has to be so.
+    wrong |= ((high == 0) & (got != 0)) | (np.isinf(high) & ~np.isinf(got))
+    return np.where(np.isnan(high), np.where(np.isnan(got), 0, np.inf), np.where(wrong, np.inf, error))
 
 
 def sample(dtype: DType, each: int, seed: int = 0) -> Array:
