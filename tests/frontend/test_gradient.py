@@ -119,6 +119,21 @@ def test_the_gradient_serves_every_batch() -> None:
     assert len(f.engine.graphs) == 1
 
 
+def test_one_program_for_open_dims_that_broadcast_or_not() -> None:
+    def f(x: Any, y: Any) -> Any:
+        return (tnp.exp(x) * y).sum()
+
+    g = compiled(tfc.grad(f, (0, 1)))
+    for a, b in [(3, 3), (1, 3), (3, 1), (1, 1), (0, 1)]:
+        x, y = array("float64", a, 2), array("float64", b, 2, seed=1)
+        dx, dy = g(x, y)
+        whole = np.broadcast_shapes(x.shape, y.shape)
+        np.testing.assert_allclose(dx, (np.exp(x) * y).sum(0, keepdims=True) if a < whole[0] else np.exp(x) * y)
+        wide = np.broadcast_to(np.exp(x), whole)
+        np.testing.assert_allclose(dy, wide.sum(0, keepdims=True) if b != whole[0] else wide)
+    assert len(g.engine.graphs) == 1
+
+
 @pytest.mark.parametrize(
     ("f", "args", "error", "message"),
     [

@@ -416,7 +416,8 @@ def test_what_is_no_array(bad: Any) -> None:
 
 
 def test_every_public_function_is_documented() -> None:
-    missing = [name for name in tnp.__all__ if not getattr(tnp, name).__doc__]
+    functions = {name: getattr(tnp, name) for name in tnp.__all__}
+    missing = [name for name, f in functions.items() if callable(f) and not f.__doc__]
     assert missing == []
 
 

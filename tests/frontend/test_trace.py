@@ -147,6 +147,9 @@ def test_static_arguments() -> None:
     g = compiled(lambda x, k: x + k, static_argnums=-1)
     for k in (1, 1.0, True):
         same(g(np.ones(2, np.int8), k), np.ones(2, np.int8) + k)
+    h = compiled(lambda x, k: x / k[0], static_argnums=1)
+    for k in (0.0, -0.0):
+        same(h(np.array([np.inf]), (k,)), np.array([np.inf * (1 if str(k) == "0.0" else -1)]))
     with pytest.raises(TraceError, match=f"hashed, at .*{HERE}"):
         f(x, [2])
     with pytest.raises(TraceError, match="no argument 3"):

@@ -34,8 +34,8 @@ from .tnp.array import Array
 from .tracer import Requirement, Trace, TraceError, lift
 
 Shapes = tuple[tuple[int, ...], ...]
-Statics = tuple[tuple[int | str, type, Any], ...]
-"""Static arguments: place or name, type, value."""
+Statics = tuple[tuple[int | str, Any, Any], ...]
+"""Static arguments: place or name, what tells the value from others that equal it, value."""
 
 _ACTIVE: ContextVar[Trace | None] = ContextVar("active_trace", default=None)
 """The trace that the running code is recorded in: a compiled function called there becomes part of it."""
@@ -84,7 +84,7 @@ class Program:
 
     def __call__(self, leaves: list[np.ndarray[Any, Any]]) -> Any:
         if self.fitting is not None:
-            shapes = tuple([x.shape for x in leaves])
+            shapes = _shapes(leaves)
             if shapes not in self.fitting:
                 check_shapes(self.lowered.arguments, shapes, self.lowered.requirements)
                 if len(self.fitting) >= _REMEMBERED:
@@ -136,6 +136,8 @@ class Compiled:
         key = (structure, kinds, statics)
         program = self._programs.get(key)
         if program is None:
+            program = self._programs.get((key, _shapes(leaves)))
+        if program is None:
             program = self._make(key, leaves, self._names(args, kwargs))
         return program(leaves)
 
@@ -173,10 +175,7 @@ class Compiled:
         return found, frozenset(known[n] for n in found)
 
     def _split(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any], Statics]:
-        """The arguments with None for the static ones, and these.
-
-        A static value stands with its type: 1, 1.0 and True are equal but not the same.
-        """
+        """The arguments with None for the static ones, and these."""
         if kwargs and self.signature is not None:
             bound = self.signature.bind(*args, **kwargs)
             args, kwargs = bound.args, bound.kwargs
@@ -189,7 +188,7 @@ class Compiled:
                 raise TraceError(f"static argument {k} of {self.name} cannot be hashed, at {user_line()}") from None
         args = tuple([None if k in self.static_nums else a for k, a in enumerate(args)])
         kwargs = {k: None if k in self.static_names else v for k, v in kwargs.items()}
-        return args, kwargs, tuple((k, type(v), v) for k, v in found)
+        return args, kwargs, tuple((k, _exact(v), v) for k, v in found)
 
     def _specified(self, specs: Sequence[Any]) -> tuple[list[Argument], Structure]:
         """What specs, one for each argument that is not static, say of the leaves; and the arguments' structure."""
@@ -228,7 +227,7 @@ class Compiled:
         return [re.sub(r"\W", "_", p) for name, tree in (*named, *kwargs.items()) for p in paths(tree, name)]
 
     def _make(self, key: Any, leaves: list[Any], names: list[str]) -> Program:
-        shapes = tuple([x.shape for x in leaves])
+        shapes = _shapes(leaves)
         with self._lock:
             found = self._programs.get(key) or self._programs.get((key, shapes))
             if found is not None:
@@ -299,6 +298,17 @@ def _structure(args: tuple[Any, ...], kwargs: dict[str, Any], leaves: list[Any])
     return (tuple, (flatten(args, leaves), flatten(kwargs, leaves) if kwargs else _NO_KEYWORDS))
 
 
+def _shapes(leaves: list[Any]) -> Shapes:
+    return tuple([x.shape for x in leaves])
+
+
+def _exact(value: Any) -> Any:
+    """What tells a value from others that equal it, as 1 and 0.0 equal True and -0.0."""
+    if isinstance(value, tuple):
+        return (type(value), tuple(map(_exact, value)))
+    return (type(value), value.hex() if isinstance(value, float) else None)
+
+
 def _arguments(names: Sequence[str], leaves: Sequence[Any], *, open_batch: bool) -> list[Argument]:
     pairs = zip(names, leaves, strict=True)
     return [argument_of(name, k, leaf, open_batch=open_batch) for k, (name, leaf) in enumerate(pairs)]
@@ -317,6 +327,9 @@ def compile(
     Arguments and results are arrays, numbers and trees of them (tuples, lists, dicts, named tuples). `specs` has a
     Spec, or a tree of them, for each argument that is not static. Static arguments are passed as they are and must be
     hashable; another value traces again. `engine` makes a graph ready to run.
+
+    The function is run only to be traced: what it prints or stores happens then, and what it reads from elsewhere, such
+    as an array of its closure, is fixed then.
 
     The result raises DTypeError, ShapeError and TraceError for arguments that do not fit and for what cannot be traced,
     each with the user's line.

@@ -148,18 +148,18 @@ class TracedDim:
         return self._divided(other, lambda a, b: a % b)
 
     def _divided(self, other: Any, rule: Callable[[Any, Any], Any]) -> Any:
-        if isinstance(other, int) and other == 0:
+        if isinstance(other, int | np.integer) and other == 0:
             raise ZeroDivisionError("a dim divided by zero")
         if isinstance(other, TracedDim):
-            other.trace.require(other.index - 1, "a dim divided by a dim of 0")
+            other.trace.require(other.index - 1, "a dim divided by one that is not positive")
         return self._with(other, rule)
 
     def __rfloordiv__(self, other: Any) -> Any:
-        self.trace.require(self.index - 1, "a number divided by a dim of 0")
+        self.trace.require(self.index - 1, "a number divided by a dim that is not positive")
         return self._with(other, lambda a, b: a // b, swap=True)
 
     def __rmod__(self, other: Any) -> Any:
-        self.trace.require(self.index - 1, "a number divided by a dim of 0")
+        self.trace.require(self.index - 1, "a number divided by a dim that is not positive")
         return self._with(other, lambda a, b: a % b, swap=True)
 
     def __truediv__(self, other: Any) -> Any:
