@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from . import dtypes, gradients, math
@@ -12,7 +12,7 @@ from .initializers import Constant
 from .variable_scope import get_variable, variable_scope
 from .variables import Variable, assign, assign_add, assign_sub
 
-Pairs = Sequence[tuple[Any, Variable]]
+Pairs = Iterable[tuple[Any, Variable]]
 
 
 class Optimizer:
@@ -94,11 +94,12 @@ class Optimizer:
 
         Every update is computed from the values before the step. Raises ValueError where no gradient is given.
         """
-        pairs = [(g, v) for g, v in grads_and_vars if g is not None]
-        if not list(grads_and_vars):
+        given = list(grads_and_vars)
+        if not given:
             raise ValueError("No variables provided.")
+        pairs = [(g, v) for g, v in given if g is not None]
         if not pairs:
-            raise ValueError(f"No gradients provided for any variable: {[v.name for _, v in grads_and_vars]}.")
+            raise ValueError(f"No gradients provided for any variable: {[v.name for _, v in given]}.")
         graph = pairs[0][1].graph
         with graph.as_default():
             with graph.control_dependencies(None):
