@@ -35,5 +35,13 @@ class KernelError(TfcError):
     """A kernel that did what no kernel may: an access out of bounds, a race, a read of memory never written."""
 
 
+class UninitializedError(TfcError):
+    """A variable that is read before it has a value."""
+
+
+class RunError(TfcError):
+    """What only a run can find: a value that is needed and not fed, an index out of range."""
+
+
 class InternalError(Exception):
     """A bug in tfc."""

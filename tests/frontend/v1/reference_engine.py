@@ -7,14 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from tfc.ir.errors import RunError, UninitializedError
 from tfc.ir.graph import Graph, Node, Value, rebuild
 from tfc.ir.index import Index, subs
 from tfc.ir.types import TensorType
 from tfc.passes.extract import extract
-
-
-class UninitialisedError(Exception):
-    """A variable is read that has no value."""
 
 
 class ReferenceEngine:
@@ -50,7 +47,10 @@ class ReferenceEngine:
         counters = {n.operands[0] for n in pure.nodes if n.op.draws is not None}
         for node in pure.nodes:
             if node.op.name == "placeholder":
-                values[node.results[0]] = next(given)
+                fed = next(given, None)
+                if fed is None:
+                    raise RunError(f"{node.name} is not fed")
+                values[node.results[0]] = fed
             elif node.op.name == "variable":
                 key = node.attrs["key"]
                 zero = np.zeros((), np.int64) if node.results[0] in counters else None
@@ -59,13 +59,13 @@ class ReferenceEngine:
                 assert node.op.ref is not None, node
                 operands = [values[v] for v in node.operands]
                 if any(x is None for x in operands):
-                    raise UninitialisedError(node.operands)
+                    raise UninitializedError(f"{node.name} takes a variable that has no value")
                 with np.errstate(all="ignore"):
                     result = node.op.ref(*operands, **node.attrs)
                 values[node.results[0]] = np.asarray(result, node.results[0].type.dtype.np)
         outputs = iter([values[v] for v in pure.outputs])
         if any(values[v] is None for v in pure.outputs):
-            raise UninitialisedError("a fetched variable has no value")
+            raise UninitializedError("a fetched variable has no value")
         for variable, new in pure.updates:
             self.state[variable.node.attrs["key"]] = values[new]
         return [None if isinstance(f, Node) else next(outputs) for f in fetches]

@@ -179,6 +179,16 @@ def test_sessions_keep_their_own_variables() -> None:
     assert (one.run(v), two.run(v)) == (2, 1)
 
 
+def test_what_is_not_fed() -> None:
+    x = tf.placeholder(tf.float32, name="x")
+    with tf.Session() as s:
+        with pytest.raises(tf.errors.InvalidArgumentError, match="x is not fed") as caught:
+            s.run(x + 1)
+        with pytest.raises(TfcError):
+            s.run(tf.Variable(1.0))
+    assert caught.value.error_code == 3
+
+
 def test_a_closed_session() -> None:
     a, _ = values()
     with tf.Session() as s:

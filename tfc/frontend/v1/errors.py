@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfc.ir.errors import TfcError, UnsupportedError
+from tfc.ir.errors import RunError, TfcError, UninitializedError, UnsupportedError
 
 
 class OpError(TfcError):
@@ -32,7 +32,7 @@ class UnknownError(OpError):
     code = 2
 
 
-class InvalidArgumentError(OpError):
+class InvalidArgumentError(OpError, RunError):
     """An operation got an argument that it does not take."""
 
     code = 3
@@ -68,7 +68,7 @@ class ResourceExhaustedError(OpError):
     code = 8
 
 
-class FailedPreconditionError(OpError):
+class FailedPreconditionError(OpError, UninitializedError):
     """The system is not in the state that the operation needs, such as a variable that has no value yet."""
 
     code = 9
@@ -113,3 +113,16 @@ class DataLossError(OpError):
 def unsupported(message: str) -> UnimplementedError:
     """The error for what TF has and tfc has not."""
     return UnimplementedError(None, None, message)
+
+
+_OF_A_RUN: dict[type[TfcError], type[OpError]] = {
+    UninitializedError: FailedPreconditionError,
+    RunError: InvalidArgumentError,
+}
+"""What TF raises for what the runtime raises; shape and dtype errors are ValueError and TypeError in both."""
+
+
+def of_run(error: TfcError) -> TfcError:
+    """The error that TF raises for an error of the runtime; itself where that is the same."""
+    kind = _OF_A_RUN.get(type(error))
+    return error if kind is None else kind(None, None, str(error))

@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
+from tfc.ir.errors import TfcError
 from tfc.ir.graph import Node, Value
 from tfc.runtime import Session as Engine
 
+from .errors import of_run
 from .graph import Graph, Operation, Tensor, get_default_graph
 from .stacks import STACKS, pushed
 
@@ -86,7 +88,10 @@ class BaseSession:
             plan = self._plans[_key(fetches), tuple(feed_dict) if feed_dict else ()]
         except (KeyError, TypeError):
             plan = self._prepare(fetches, feed_dict)
-        return plan.assemble(plan.call(plan.flatten(feed_dict)))
+        try:
+            return plan.assemble(plan.call(plan.flatten(feed_dict)))
+        except TfcError as error:
+            raise of_run(error) from None
 
     def _prepare(self, fetches: Any, feed_dict: Any) -> Plan:
         if self._closed:
