@@ -124,8 +124,9 @@ from tfc.frontend.v1.math import (
     where,
 )
 from tfc.frontend.v1.random import random_normal, random_uniform, truncated_normal
-from tfc.frontend.v1.session import ConfigProto, InteractiveSession, Session
+from tfc.frontend.v1.session import ConfigProto, GPUOptions, InteractiveSession, RunMetadata, RunOptions, Session
 from tfc.frontend.v1.shapes import Dimension, TensorShape
+from tfc.frontend.v1.stacks import default_session as get_default_session
 from tfc.frontend.v1.variable_scope import (
     AUTO_REUSE,
     VariableScope,
@@ -158,6 +159,8 @@ VERSION = __version__
 
 globals().update({**_ELEMENTWISE, **_REDUCTIONS})
 compat.v1 = _sys.modules[__name__]
+
+newaxis = None
 
 # Names of before TF 1.0, and second names.
 sub, mul, neg = (_ELEMENTWISE[n] for n in ("subtract", "multiply", "negative"))

@@ -252,7 +252,7 @@ INDEXING: list[Callable[[Any], Any]] = [
     lambda x: x[1:, ::2, 1:-1],
     lambda x: x[:, ::-1],
     lambda x: x[:, 5:1:-2],
-    lambda x: x[:, None, ..., None],
+    lambda x: x[:, tf.newaxis, ..., None],
     lambda x: x[:1, ..., 3:1],
     lambda x: x[:, -10:10],
     lambda x: x[0, 1, 2],

@@ -248,6 +248,14 @@ def test_config_takes_any_option() -> None:
     config.gpu_options.allow_growth = True
     config.gpu_options.per_process_gpu_memory_fraction = 0.4
     assert config.gpu_options.allow_growth
+    options = tf.GPUOptions(per_process_gpu_memory_fraction=0.3)
+    assert tf.ConfigProto(gpu_options=options).gpu_options.per_process_gpu_memory_fraction == 0.3
+    trace = tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE)
+    c = tf.constant(1)
+    with tf.Session(config=config) as s:
+        assert s.run(c, None, trace, tf.RunMetadata()) == 1
+        assert tf.get_default_session() is s
+    assert tf.get_default_session() is None
 
 
 def test_make_callable() -> None:

@@ -18,7 +18,7 @@ Results = Sequence[Any]
 Assemble = Callable[[Results], Any]
 
 
-class ConfigProto:
+class Options:
     """Accepted options; any attribute may be set and read, and none changes what a run computes."""
 
     def __init__(self, **options: Any) -> None:
@@ -27,9 +27,27 @@ class ConfigProto:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        inner = ConfigProto()
+        inner = Options()
         self.__dict__[name] = inner
         return inner
+
+
+class ConfigProto(Options):
+    """Options of a session."""
+
+
+class GPUOptions(Options):
+    """Options of a session for devices."""
+
+
+class RunOptions(Options):
+    """Options of one run."""
+
+    NO_TRACE, SOFTWARE_TRACE, HARDWARE_TRACE, FULL_TRACE = range(4)
+
+
+class RunMetadata(Options):
+    """What a run would say of itself; nothing is."""
 
 
 class Plan:
