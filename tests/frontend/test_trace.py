@@ -380,7 +380,7 @@ def test_lower_gives_the_graph() -> None:
     f = compiled(lambda x, w: tnp.exp(x) @ w)
     graph = f.lower(tfc.Spec((None, 3), "float32"), np.ones((3, 2), "f4")).graph
     assert [n.op.name for n in graph] == ["placeholder", "placeholder", "exp", "matmul"]
-    assert str(graph.outputs[0].type) == "float32[d0_0, 2]"
+    assert (graph.name, str(graph.outputs[0].type)) == ("lambda", "float32[d0_0, 2]")
     assert all(n.loc.file == __file__ for n in graph)
     assert [str(a.name) for a in f.lower(x=np.ones((2, 3)), w=np.ones((3, 2))).arguments] == ["x", "w"]
     with pytest.raises(TraceError, match="no specs"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,6 +22,6 @@ Engine = Callable[[Graph], Runnable]
 
 def executable(graph: Graph) -> Runnable:
     """The native program of a graph."""
-    from tfc.runtime import Executable
-
-    return Executable(graph)
+    # What is only traced and printed needs no code generator.
+    found: Runnable = import_module("tfc.runtime").Executable(graph)
+    return found

@@ -262,7 +262,7 @@ class Compiled:
         return self._record(structure, closed, statics), False
 
     def _record(self, structure: Structure, arguments: list[Argument], statics: Statics) -> Lowered:
-        trace = Trace(self.name, Array)
+        trace = Trace(re.sub(r"\W+", "", self.name), Array)
         given = [trace.input(a.name, a.type.dtype, a.type.dims, weak=a.weak) for a in arguments]
         args, kwargs = unflatten(structure, iter(given))
         values = {k: v for k, _, v in statics}
