@@ -1,4 +1,4 @@
-"""The front end's tests run on an engine of NumPy references, so that they judge the front end alone."""
+"""The front end's tests run on an engine of NumPy references; whole programs on the runtime too."""
 
 from __future__ import annotations
 
@@ -11,18 +11,27 @@ import pytest
 
 from .reference_engine import ReferenceEngine
 
-if importlib.util.find_spec("tfc.runtime") is None:
+RUNTIME = importlib.util.find_spec("tfc.runtime") is not None
+ON_BOTH = ("test_programs", "test_session")
+
+if not RUNTIME:
     stand_in = ModuleType("tfc.runtime")
     stand_in.Session = ReferenceEngine  # type: ignore[attr-defined]
     sys.modules["tfc.runtime"] = stand_in
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    both = RUNTIME and metafunc.module.__name__.rpartition(".")[2] in ON_BOTH
+    metafunc.parametrize("engine", ["reference", "runtime"] if both else ["reference"])
+
+
 @pytest.fixture(autouse=True)
-def fresh_graph(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A new default graph for each test, and sessions on the reference engine."""
+def fresh_graph(engine: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A new default graph for each test, and sessions on the engine."""
     import tfc.v1 as tf
 
-    monkeypatch.setattr("tfc.frontend.v1.session.Engine", ReferenceEngine)
+    if engine == "reference":
+        monkeypatch.setattr("tfc.frontend.v1.session.Engine", ReferenceEngine)
     tf.reset_default_graph()
     yield
     tf.reset_default_graph()

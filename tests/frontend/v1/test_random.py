@@ -59,6 +59,9 @@ def nodes(build: Any) -> int:
         (lambda: tf.zeros([784, 10]), 3),
         (lambda: tf.reduce_mean(tf.constant([1.0])), 3),
         (lambda: tf.constant(1) + 2, 3),
+        (lambda: tf.one_hot([1, 2], 3), 5),
+        (lambda: tf.gather(tf.constant([1, 2]), [0]), 4),
+        (lambda: tf.constant([[1]])[:, 0], 5),
         (lambda: tf.get_variable("w", [2, 2]), 10),
     ],
 )

@@ -362,12 +362,12 @@ def gather(params: Any, indices: Any, validate_indices: Any = None, name: str | 
     """The slices of `params` at the indices along an axis. An index out of range is an error of the run."""
     graph = graph_of(params, indices)
     at = int_argument(0 if axis is None else axis, "axis")
-    with graph.name_scope(name or "GatherV2") as scope, graph.counted(2):
+    with graph.name_scope(name or "GatherV2") as scope:
         inputs = [
             graph.tensor(lift(params, graph, None, "params")),
             graph.tensor(lift(indices, graph, None, "indices")),
         ]
-        return emit(graph, "gather", inputs, name=scope, attrs={"axis": at})
+        return emit(graph, "gather", inputs, name=scope, nodes=2, attrs={"axis": at})
 
 
 def one_hot(
@@ -387,8 +387,8 @@ def one_hot(
     if of is None:
         of = dtypes.float32 if given is None else dtypes.as_dtype(given.dtype)
     attrs = {"depth": dim_argument(depth, "depth"), "axis": -1 if axis is None else int_argument(axis, "axis")}
-    with graph.name_scope(name or "one_hot") as scope, graph.counted(4):
+    with graph.name_scope(name or "one_hot") as scope:
         on = lift(1 if on_value is None else on_value, graph, of.ir, "on_value")
         off = lift(0 if off_value is None else off_value, graph, of.ir, "off_value")
         places = lift(indices, graph, None, "indices")
-        return emit(graph, "one_hot", [graph.tensor(v) for v in (places, on, off)], name=scope, attrs=attrs)
+        return emit(graph, "one_hot", [graph.tensor(v) for v in (places, on, off)], name=scope, nodes=2, attrs=attrs)

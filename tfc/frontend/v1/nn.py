@@ -74,7 +74,9 @@ def softmax_cross_entropy_with_logits(
     logits, labels = _logits_and_labels(kind, _sentinel, labels, logits)
     with graph_of(logits, labels).name_scope(name or f"{kind}_sg") as scope:
         fixed = stop_gradient(labels, "labels_stop_gradient") if is_tensor_like(labels) else labels
-        return softmax_cross_entropy_with_logits_v2(labels=fixed, logits=logits, axis=axis or dim, name=scope)
+        return softmax_cross_entropy_with_logits_v2(
+            labels=fixed, logits=logits, axis=dim if axis is None else axis, name=scope
+        )
 
 
 def softmax_cross_entropy_with_logits_v2(

@@ -90,10 +90,6 @@ class BaseSession:
     def graph(self) -> Graph:
         return self._graph
 
-    @property
-    def sess_str(self) -> str:
-        return ""
-
     def run(self, fetches: Any, feed_dict: Any = None, options: Any = None, run_metadata: Any = None) -> Any:
         """The values of the fetches, in their structure; an operation gives None.
 

@@ -5,7 +5,7 @@ tf.reshape(x, [tf.shape(x)[0], -1])    the shape tensor has the value (d0, -1)  
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,7 +40,7 @@ _RULES: dict[str, Rule] = {
         ("add", "sub", "mul", "neg", "reduce_sum", "reduce_prod", "stack", "concat", "slice", "reshape", "squeeze"),
         _by_reference,
     ),
-    **dict.fromkeys(("expand_dims", "transpose", "tile", "pad", "unstack", "split"), _by_reference),
+    **dict.fromkeys(("expand_dims", "transpose", "tile", "pad"), _by_reference),
     "floordiv": _elementwise(index.floordiv),
     "mod": _elementwise(index.mod),
     "maximum": _elementwise(index.maximum),
@@ -64,13 +64,18 @@ def value_of(v: Value) -> Array | None:
         return _objects(node.attrs["value"])
     if node.op.name in ("shape_of", "size"):
         return _of_shape(node)
-    if node.op.name not in _RULES:
+    if node.op.name not in _RULES or _is_open(node.attrs.values()):
         return None
     arrays = [value_of(operand) for operand in node.operands]
     if any(a is None for a in arrays):
         return None
     results = _RULES[node.op.name](node, *arrays)
     return _objects(results[v.index] if isinstance(results, (tuple, list)) else results)
+
+
+def _is_open(attrs: Iterable[Any]) -> bool:
+    """Whether a dim that only a run knows is among attributes."""
+    return any(isinstance(a, Index) or (isinstance(a, tuple) and _is_open(a)) for a in attrs)
 
 
 def _of_shape(node: Node) -> Array | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, SupportsIndex
 
 from tfc.ir.index import Index
@@ -81,7 +81,6 @@ class Dimension:
 
     __radd__ = __add__
     __rmul__ = __mul__
-    __div__ = __floordiv__
     __truediv__ = __floordiv__
 
     def is_compatible_with(self, other: Any) -> bool:
@@ -248,13 +247,3 @@ def as_shape(x: Any) -> TensorShape:
 def from_ir(shape: Shape | None) -> TensorShape:
     """The TensorShape of an IR shape: each symbolic dim is unknown."""
     return TensorShape(None if shape is None else [None if isinstance(d, Index) else d for d in shape])
-
-
-def unknown_shape(ndims: int | None = None) -> TensorShape:
-    """A shape of which nothing but the rank, if given, is known."""
-    return TensorShape(None if ndims is None else [None] * ndims)
-
-
-def dims_of(x: Iterable[Any]) -> list[int | None]:
-    """The dims of a shape argument as ints; -1 and None are unknown."""
-    return [None if d is None or d == -1 else int(d) for d in (_dim_value(d) for d in x)]
