@@ -85,8 +85,9 @@ class Node:
 class Graph:
     """Nodes in an order in which every operand stands before its users, and what the graph gives.
 
-    `outputs` are the values it gives; `updates` pairs a `variable` node's value with the value that it has after the run.
-    A region of a node is a Graph whose `parent` is the graph of that node. `locate` gives the user's line for new nodes.
+    `outputs` are the values it gives; `updates` pairs a `variable` node's value with the value that it has after the
+    run. A region of a node is a Graph whose `parent` is the graph of that node. `locate` gives the user's line for
+    new nodes.
     """
 
     def __init__(self, name: str = "main", parent: Graph | None = None) -> None:
@@ -132,8 +133,8 @@ class Graph:
     ) -> Node:
         """A new last node; its types are inferred.
 
-        Raises the op's ShapeError or DTypeError with the op, its operands and the user's line; GraphError for a value of
-        another graph.
+        Raises the op's ShapeError or DTypeError with the op, its operands and the user's line; GraphError for a value
+        of another graph.
         """
         values = tuple(operands)
         where = self.locate() if loc is None else loc
@@ -160,7 +161,7 @@ class Graph:
             self.locate = before
 
     def __str__(self) -> str:
-        from .text import print_graph
+        from .text import print_graph  # noqa: PLC0415 - text reads graphs
 
         return print_graph(self)
 
@@ -185,11 +186,11 @@ def rebuild(
     attrs: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
     keep: Container[Node] | None = None,
 ) -> Graph:
-    """A new graph, node by node: `rule(new, node, operands)` gives the new values for a node's results, or None to copy it.
+    """A new graph, node by node: `rule(new, node, operands)` gives a node's new results, or None to copy it.
 
-    The rule sees the old node and its operands in the new graph, and may add nodes to it; those carry the old node's line.
-    Types are inferred again. What ran after a node that was replaced runs after what stands for it and after what that
-    node ran after. Nodes that are not in `keep` are left out; by default all stay, used or not.
+    The rule sees the old node and its operands in the new graph, and may add nodes to it; those carry the old node's
+    line. Types are inferred again. What ran after a node that was replaced runs after what stands for it and after
+    what that node ran after. Nodes that are not in `keep` are left out; by default all stay, used or not.
     """
     new = Graph(graph.name, graph.parent)
     new.shapes = shapes or graph.shapes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,7 +22,8 @@ Grad = Callable[["Node", "Value"], Sequence["Value | None"]]
 class Shapes:
     """How dims that are not known to be equal are joined while types are inferred.
 
-    This one leaves to run time what is not known; `tfc.passes.specialize` has one that decides by the dims that were fed.
+    This one leaves to run time what is not known; `tfc.passes.specialize` has one that decides by the dims that were
+    fed.
     """
 
     def same(self, a: Dim, b: Dim, what: str) -> Dim:
@@ -59,7 +60,7 @@ class Element(Protocol):
         """Operand `k` at an index of its own shape."""
 
     def let(self, value: Expr, low: int | None, high: Dim | None) -> Dim:
-        """An int64 expression bound to a name that may stand in indices; its inclusive bounds are for the reader to trust."""
+        """An int64 expression bound to a name that may stand in indices; its bounds, inclusive, are trusted."""
 
     def check(self, condition: Expr, message: str) -> None:
         """An error that the run reports where the condition does not hold."""
@@ -75,9 +76,10 @@ ElementRule = Callable[[Element, "Node", Shape], Expr]
 class Op:
     """One op: its name, types, reference, gradient and lowering.
 
-    Exactly one of these says what it computes to the compiler: `scalar` (a function of the operands' elements, broadcast),
-    `element` (the result's element at an index), `combiner` (a reduction of the `axes` attribute by a kernel-IR combiner),
-    `template` (the name of a kernel template), `decompose` (a graph of other ops), or `effect` (reads or writes state).
+    Exactly one of these says what it computes to the compiler: `scalar` (a function of the operands' elements,
+    broadcast), `element` (the result's element at an index), `combiner` (a reduction of the `axes` attribute by a
+    kernel-IR combiner), `template` (the name of a kernel template), `decompose` (a graph of other ops), or `effect`
+    (reads or writes state).
 
     `infer(shapes, *types, **attrs)` gives the result type or a tuple of them; `ref(*arrays, **attrs)` is the NumPy
     reference; `grad(node, dy)` builds the gradient of each operand, None where there is none.
@@ -96,6 +98,8 @@ class Op:
     commutative: bool = False
     attrs: tuple[str, ...] = ()
     """Names of its attributes; every one is always present."""
+    draws: Callable[[TensorType], Dim] | None = None
+    """For a random op, whose first operand is a counter variable: how far a run that makes this result moves it on."""
     onnx: str | None = None
     """Name of the ONNX operator of the same meaning."""
 
@@ -134,7 +138,7 @@ class Registry:
     def __contains__(self, name: str) -> bool:
         return name in self.ops
 
-    def __iter__(self) -> Iterable[Op]:
+    def __iter__(self) -> Iterator[Op]:
         return iter(self.ops.values())
 
 
@@ -156,7 +160,7 @@ def normalize_axes(axes: Sequence[int] | int | None, rank: int) -> tuple[int, ..
     """Axes as sorted non-negative numbers; None means all. Raises ShapeError for one out of range or given twice."""
     if axes is None:
         return tuple(range(rank))
-    given = [int(axes)] if isinstance(axes, int) or not hasattr(axes, "__iter__") else [int(a) for a in axes]
+    given = [axes] if isinstance(axes, int) else [int(a) for a in axes]
     for a in given:
         if not -rank <= a < rank:
             raise ShapeError(f"axis {a} is out of range for rank {rank}")

@@ -1,0 +1,300 @@
+"""From a pure graph to a Program: stages, groups, memory, and a kernel for each group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from tfc.ir.expr import Load
+from tfc.ir.graph import Graph, Value, rebuild
+from tfc.ir.index import Index, symbols_of
+from tfc.ir.kernel import (
+    Accumulate,
+    Alloc,
+    Body,
+    Buffer,
+    For,
+    Kernel,
+    Launch,
+    Program,
+    Slot,
+    Stmt,
+    Store,
+    exprs_of,
+    map_body,
+    rename,
+    subexprs,
+    walk,
+)
+from tfc.ir.op import REGISTRY
+from tfc.ir.types import Shape
+
+from .fuse import Group, fuse
+from .memory import Lifetime, arena
+from .nests import build_stages
+from .stages import Plan, is_source, is_uniform
+
+Scheduler = Callable[[Kernel, int | None], Kernel]
+"""A kernel in the form of an algorithm, and how many leading dims are its rows, to the kernel as it is to run."""
+
+STACK = 16 << 10
+"""Local buffers up to this many bytes stand on the stack; larger ones, or of unknown size, in the arena."""
+
+
+def lower(graph: Graph, schedule: Scheduler) -> Program:
+    """The program of a pure, specialised and decomposed graph.
+
+    Slots stand in this order: feeds (placeholders, in order), fetches (outputs, in order), variables, constants, arena.
+    A variable's new value is written in place where every read of the old one comes before or at the same element.
+    """
+    return _Lowering(_with_own_outputs(graph), schedule).program()
+
+
+def _with_own_outputs(graph: Graph) -> Graph:
+    """The graph with outputs and updates that are sources copied, so that each is computed by a stage."""
+    new = rebuild(graph, lambda new, node, operands: None)
+    copy = REGISTRY["identity"]
+
+    def own(v: Value) -> Value:
+        return copy(v) if is_source(v.node) else v
+
+    new.outputs = [own(v) for v in new.outputs]
+    new.updates = [(variable, own(v)) for variable, v in new.updates]
+    return new
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """A value that must also stand somewhere else when the program ends."""
+
+    value: Value
+    to: str
+
+
+class _Lowering:
+    def __init__(self, graph: Graph, schedule: Scheduler) -> None:
+        self.graph = graph
+        self.schedule = schedule
+        self.plan = Plan(graph)
+        self.groups = fuse(self.plan, build_stages(self.plan))
+        self.names = dict(self.plan.names)
+        self.copies: list[_Copy] = []
+        self.fixed: dict[str, str] = {}
+        """Renamed stores: values that live in a variable or a fetch, by their own names."""
+        self.messages = self.plan.messages
+
+    def program(self) -> Program:
+        slots = self.outer_slots()
+        self.place_updates()
+        self.place_outputs()
+        kernels = [self.kernel(k, g) for k, g in enumerate(self.groups)]
+        kernels += [self.copy_kernel(k, c) for k, c in enumerate(self.copies)]
+        dims = tuple(sorted({s for k in kernels for s in k.dims}))
+        outer = {s.buffer.name for s in slots}
+        slots += self.arena_slots(kernels, outer)
+        steps = tuple(
+            Launch(k.name, tuple(b.name for b in k.buffers), tuple(map(Index.symbol, k.dims))) for k in kernels
+        )
+        inner = [s for s in slots if s.kind == "arena"]
+        offsets, size = arena(_lifetimes(kernels, inner))
+        placed = tuple(replace(s, offset=offsets.get(s.buffer.name, 0)) for s in slots)
+        return Program(self.graph.name, dims, placed, tuple(kernels), steps, size, tuple(self.messages))
+
+    # Memory
+
+    def outer_slots(self) -> list[Slot]:
+        slots = [self.slot(n.results[0], "feed", "in") for n in self.graph.nodes if n.op.name == "placeholder"]
+        for k, v in enumerate(self.graph.outputs):
+            slots.append(Slot(Buffer(f"fetch{k}", v.type.dtype, v.type.dims, "out"), "fetch"))
+        updated = {variable for variable, _ in self.graph.updates}
+        variables = [n.results[0] for n in self.graph.nodes if n.op.name == "variable"]
+        slots += [self.slot(v, "variable", "inout") for v in variables if v.users or v in updated]
+        constants = [n for n in self.graph.nodes if n.op.name == "constant" and not is_uniform(n)]
+        return slots + [self.slot(n.results[0], "constant", "in") for n in constants]
+
+    def slot(self, v: Value, kind: str, role: str) -> Slot:
+        return Slot(Buffer(self.names[v], v.type.dtype, v.type.dims, role), kind)
+
+    def place_updates(self) -> None:
+        placed: set[Value] = set()
+        for variable, new in self.graph.updates:
+            name = self.names[variable]
+            if new not in placed and self.order_in_place(variable, new):
+                self.fixed[self.names[new]] = name
+                placed.add(new)
+            else:
+                self.copies.append(_Copy(new, name))
+
+    def order_in_place(self, variable: Value, new: Value) -> bool:
+        """Puts the group that makes a variable's new value after all readers of the old one; False if it cannot."""
+        writer = next(g for g in self.groups if any(s.value is new for s in g.stages))
+        if not _overwrites_in_place(writer, variable, new):
+            return False
+        readers = [
+            g for g in self.groups if g is not writer and any(v is variable for s in g.stages for v, _ in s.loads)
+        ]
+        home = {s.value: g for g in self.groups for s in g.stages}
+        after = _descendants(writer, self.groups, home)
+        if any(id(r) in after for r in readers):
+            return False
+        # The writer and all that needs it move behind the readers; the rest keeps its order.
+        last = max((self.groups.index(r) for r in readers), default=-1)
+        late = [g for g in self.groups[: last + 1] if g is writer or id(g) in after]
+        early = [g for g in self.groups[: last + 1] if g not in late]
+        self.groups = early + late + self.groups[last + 1 :]
+        return True
+
+    def place_outputs(self) -> None:
+        for k, v in enumerate(self.graph.outputs):
+            if self.names[v] in self.fixed:
+                self.copies.append(_Copy(v, f"fetch{k}"))
+            else:
+                self.fixed[self.names[v]] = f"fetch{k}"
+
+    def arena_slots(self, kernels: Sequence[Kernel], outer: set[str]) -> list[Slot]:
+        found: dict[str, Slot] = {}
+        for kernel in kernels:
+            for b in kernel.buffers:
+                if b.name not in outer and b.name not in found:
+                    found[b.name] = Slot(replace(b, role="local", space="arena"), "arena")
+        return list(found.values())
+
+    # Kernels
+
+    def kernel(self, k: int, group: Group) -> Kernel:
+        values = [s.value for s in group.stages]
+        inside = {v for v in values if self.is_local(v, group)}
+        nests = [s for stage in group.stages for s in stage.body]
+        allocs = [
+            Alloc(Buffer(self.names[v], v.type.dtype, v.type.dims, "local", "stack")) for v in values if v in inside
+        ]
+        body = rename((*allocs, *nests), self.fixed)
+        kernel = _kernel_of(f"k{k}_{self.names[values[-1]]}", body, self.buffer_of(group))
+        scheduled = self.schedule(kernel, group.rows)
+        return _with_scratch(scheduled, f"k{k}_")
+
+    def is_local(self, v: Value, group: Group) -> bool:
+        """Whether only the group itself needs a value."""
+        others = (s for g in self.groups if g is not group for s in g.stages)
+        read = any(w is v for s in others for w, _ in s.loads)
+        return not read and self.names[v] not in self.fixed and all(c.value is not v for c in self.copies)
+
+    def buffer_of(self, group: Group) -> dict[str, Buffer]:
+        values = {v for s in group.stages for v in (s.value, *(w for w, _ in s.loads))}
+        found = {}
+        for v in values:
+            name = self.fixed.get(self.names[v], self.names[v])
+            found[name] = Buffer(name, v.type.dtype, v.type.dims)
+        return found
+
+    def copy_kernel(self, k: int, copy: _Copy) -> Kernel:
+        v = copy.value
+        source = self.fixed.get(self.names[v], self.names[v])
+        at: Shape = tuple(Index.symbol(f"i{a}") for a in range(v.type.rank))
+        body: Body = (Store(copy.to, at, Load(v.type.dtype, source, at)),)
+        for a in reversed(range(v.type.rank)):
+            body = (For(f"i{a}", v.type.dims[a], body),)
+        buffers = {n: Buffer(n, v.type.dtype, v.type.dims) for n in (source, copy.to)}
+        return self.schedule(_kernel_of(f"copy{k}_{copy.to}", body, buffers), None)
+
+
+def _overwrites_in_place(group: Group, variable: Value, new: Value) -> bool:
+    """Whether a group may store a variable's new value over the old one.
+
+    The stage itself may read the old value at the element it stores, stages before it what lies in their own row, and
+    those after it nothing.
+    """
+    at = [s.value for s in group.stages].index(new)
+    stage = group.stages[at]
+    own = tuple(Index.symbol(name) if name else 0 for name in stage.loops)
+    rows = group.rows if group.rows is not None else len(own)
+    for k, s in enumerate(group.stages):
+        mine = tuple(Index.symbol(name) if name else 0 for name in s.loops[:rows])
+        for v, index in s.loads:
+            if v is not variable:
+                continue
+            if k > at or (k == at and index != own) or (k < at and index[:rows] != mine):
+                return False
+    return True
+
+
+def _descendants(group: Group, groups: Iterable[Group], home: dict[Value, Group]) -> set[int]:
+    """The groups that need a group to have run, by identity."""
+    found = {id(group)}
+    for g in groups:
+        if any(id(home[v]) in found for s in g.stages for v, _ in s.loads if v in home):
+            found.add(id(g))
+    return found - {id(group)}
+
+
+def _kernel_of(name: str, body: Body, shapes: dict[str, Buffer]) -> Kernel:
+    """A kernel of a body: its arguments are the buffers that the body does not allocate, their roles read off it."""
+    local = {s.buffer.name for s in walk(body) if isinstance(s, Alloc)}
+    stores, loads = _touched(body)
+    buffers = []
+    for n in dict.fromkeys((*loads, *stores)):
+        if n not in local:
+            role = "in" if n not in stores else "inout" if n in loads and not _written_first(body, n) else "out"
+            buffers.append(replace(shapes[n], role=role))
+    return Kernel(name, tuple(buffers), _dims_of(buffers, body), body)
+
+
+def _touched(body: Body) -> tuple[dict[str, None], dict[str, None]]:
+    """Names of the buffers that a body stores to, and those it loads from, in order."""
+    stores: dict[str, None] = {}
+    loads: dict[str, None] = {}
+    for s in walk(body):
+        for e in exprs_of(s):
+            loads.update((x.buffer, None) for x in subexprs(e) if isinstance(x, Load))
+        if isinstance(s, (Store, Accumulate)):
+            stores[s.buffer] = None
+    return stores, loads
+
+
+def _written_first(body: Body, name: str) -> bool:
+    """Whether the first statement of a body that touches a buffer at all only stores to it."""
+    for s in body:
+        stores, loads = _touched((s,))
+        if name in loads:
+            return False
+        if name in stores:
+            return True
+    return False
+
+
+def _dims_of(buffers: Iterable[Buffer], body: Body) -> tuple[str, ...]:
+    """The run-time dims that buffers and extents are given in."""
+    loops = {s.var for s in walk(body) if isinstance(s, For)}
+    inner = [s.buffer for s in walk(body) if isinstance(s, Alloc)]
+    shapes = [d for b in (*buffers, *inner) for d in b.shape]
+    extents = [s.extent for s in walk(body) if isinstance(s, For)]
+    return tuple(sorted(symbols_of(*shapes, *extents) - loops))
+
+
+def _with_scratch(kernel: Kernel, prefix: str) -> Kernel:
+    """A kernel whose large local buffers are arguments in the arena instead."""
+    moved: dict[str, Buffer] = {}
+
+    def statement(s: Stmt) -> Stmt | Body:
+        if isinstance(s, Alloc) and s.buffer.space == "stack" and not _fits_stack(s.buffer):
+            moved[s.buffer.name] = replace(s.buffer, name=f"{prefix}{s.buffer.name}", space="arena", align=64)
+            return ()
+        return s
+
+    body = map_body(kernel.body, statement)
+    if not moved:
+        return kernel
+    body = rename(body, {old: new.name for old, new in moved.items()})
+    return replace(kernel, buffers=(*kernel.buffers, *moved.values()), body=body)
+
+
+def _fits_stack(b: Buffer) -> bool:
+    return isinstance(b.nbytes, int) and b.nbytes <= STACK
+
+
+def _lifetimes(kernels: Sequence[Kernel], slots: Sequence[Slot]) -> list[Lifetime]:
+    lifetimes = []
+    for s in slots:
+        uses = [k for k, kernel in enumerate(kernels) if any(b.name == s.buffer.name for b in kernel.buffers)]
+        lifetimes.append(Lifetime(s.buffer.name, s.buffer.nbytes, uses[0], uses[-1]))
+    return lifetimes

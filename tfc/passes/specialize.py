@@ -1,0 +1,133 @@
+"""From a graph with dims left open to the graph of one shape class.
+
+What a broadcast or a contraction needs to know of two unknown dims is decided by the dims that were fed, and each
+decision is kept as a guard: an equation between dims. The compiled program serves every run whose dims fulfil its
+guards, so a new batch size finds the same program, and only feeds that broadcast in another way make another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tfc.ir.errors import ShapeError
+from tfc.ir.graph import Graph, Node, Value, rebuild
+from tfc.ir.index import Dim, Index, subs, symbols_of
+from tfc.ir.op import Shapes
+
+Guard = tuple[Dim, Dim]
+
+
+@dataclass(frozen=True)
+class ShapeClass:
+    """A graph with every rank known and every joining of dims decided, and the equations that it stands on.
+
+    `inputs` are the shapes of its placeholders in the symbols of the guards, before anything was decided.
+    """
+
+    graph: Graph
+    inputs: tuple[tuple[Dim, ...], ...]
+    guards: tuple[Guard, ...]
+
+
+class Decided(Shapes):
+    """Joins dims as the fed dims say, and remembers what it took for granted."""
+
+    def __init__(self, hints: Mapping[str, int]) -> None:
+        self.hints = hints
+        self.known: dict[str, Dim] = {}
+        self.guards: list[Guard] = []
+
+    def resolve(self, d: Dim) -> Dim:
+        return subs(d, self.known)
+
+    def value(self, d: Dim) -> int:
+        found = subs(d, self.hints)
+        if not isinstance(found, int):
+            raise ShapeError(f"dim {d} is not known when the run starts")
+        return found
+
+    def same(self, a: Dim, b: Dim, what: str) -> Dim:
+        a, b = self.resolve(a), self.resolve(b)
+        if a == b:
+            return a
+        if self.value(a) != self.value(b):
+            raise ShapeError(f"{what}: {self.value(a)} and {self.value(b)} differ")
+        return self.equate(a, b)
+
+    def equate(self, a: Dim, b: Dim) -> Dim:
+        """Takes two dims for equal, and one of them, if it is a symbol, for the other's name."""
+        self.guards.append((a, b))
+        for one, other in ((a, b), (b, a)):
+            name = _symbol(one)
+            if name is not None and name not in symbols_of(other):
+                self.known = {k: subs(v, {name: other}) for k, v in self.known.items()}
+                self.known[name] = other
+                return other
+        return a
+
+    def broadcast_dim(self, a: Dim, b: Dim) -> Dim:
+        a, b = self.resolve(a), self.resolve(b)
+        if a == b or b == 1:
+            return a
+        if a == 1:
+            return b
+        if self.value(a) == self.value(b):
+            return self.equate(a, b)
+        for one, other in ((a, b), (b, a)):
+            if self.value(one) == 1:
+                self.equate(one, 1)
+                return other
+        raise ShapeError(f"dims {self.value(a)} and {self.value(b)} cannot be broadcast")
+
+
+def _symbol(d: Dim) -> str | None:
+    if isinstance(d, Index) and len(d.symbols) == 1:
+        (name,) = d.symbols
+        return name if d == Index.symbol(name) else None
+    return None
+
+
+def specialize(graph: Graph, fed: Sequence[tuple[int, ...]]) -> ShapeClass:
+    """The shape class of a pure graph that feeds of these shapes (one per placeholder, in order) belong to.
+
+    Raises ShapeError, with the user's line, where they do not fit together.
+    """
+    placeholders = [n for n in graph.nodes if n.op.name == "placeholder"]
+    inputs = tuple(_open_shape(n, k, len(shape)) for k, (n, shape) in enumerate(zip(placeholders, fed, strict=True)))
+    hints = {name: size for dims, shape in zip(inputs, fed, strict=True) for name, size in _symbol_values(dims, shape)}
+    shapes = Decided(hints)
+    types = dict(zip(placeholders, inputs, strict=True))
+    while True:
+        settled = dict(shapes.known)
+        new = _infer_again(graph, types, shapes)
+        if shapes.known == settled:
+            return ShapeClass(new, inputs, tuple(shapes.guards))
+
+
+def _open_shape(placeholder: Node, k: int, rank: int) -> tuple[Dim, ...]:
+    shape = placeholder.type.shape
+    return tuple(Index.symbol(f"s{k}_{axis}") for axis in range(rank)) if shape is None else shape
+
+
+def _symbol_values(dims: tuple[Dim, ...], shape: tuple[int, ...]) -> list[tuple[str, int]]:
+    return [(name, size) for d, size in zip(dims, shape, strict=True) if (name := _symbol(d)) is not None]
+
+
+def _infer_again(graph: Graph, inputs: Mapping[Node, tuple[Dim, ...]], shapes: Decided) -> Graph:
+    def rule(new: Graph, node: Node, operands: tuple[Value, ...]) -> Sequence[Value] | None:
+        if node.op.name == "placeholder":
+            attrs = {**node.attrs, "shape": tuple(map(shapes.resolve, inputs[node]))}
+            return new.add(node.op, (), attrs, name=node.name).results
+        return None
+
+    return rebuild(graph, rule, shapes=shapes, attrs=lambda given: {k: _resolve(v, shapes) for k, v in given.items()})
+
+
+def _resolve(attr: Any, shapes: Decided) -> Any:
+    if isinstance(attr, Index):
+        return shapes.resolve(attr)
+    if isinstance(attr, tuple):
+        return tuple(_resolve(a, shapes) for a in attr)
+    return attr
