@@ -23,8 +23,10 @@ from tfc.passes.simplify import RULES, Simplify
 
 HERE = Path(__file__).parent
 MARK = "# becomes"
-PASSES: dict[str, Pass] = {p.name: p for p in (Fold(), CommonSubexpressions(), DeadCode(), Decompose(), Simplify())}
-OPTIONS: dict[str, Pass] = {
+PASSES: dict[str, Pass[Graph]] = {
+    p.name: p for p in (Fold(), CommonSubexpressions(), DeadCode(), Decompose(), Simplify())
+}
+OPTIONS: dict[str, Pass[Graph]] = {
     "fold/limits": Fold(max_bytes=64),
     "dce/drop_effects": DeadCode(keep_effects=False),
     "decompose/kept": Decompose(keep=frozenset({"softmax"})),

@@ -169,13 +169,13 @@ def assert_same(before: Graph, after: Graph) -> None:
         assert (x.dtype, x.shape, bits(x)) == (y.dtype, y.shape, bits(y)), f"output {k}: {x} and {y}\n{after}"
 
 
-PASSES: tuple[Pass, ...] = (Fold(), CommonSubexpressions(), Simplify(), DeadCode(), Decompose())
+PASSES: tuple[Pass[Graph], ...] = (Fold(), CommonSubexpressions(), Simplify(), DeadCode(), Decompose())
 
 
 @pytest.mark.parametrize("each", PASSES, ids=lambda p: p.name)
 @settings(max_examples=120, deadline=None)
 @given(graph=GRAPHS)
-def test_a_pass_keeps_every_bit(each: Pass, graph: Graph) -> None:
+def test_a_pass_keeps_every_bit(each: Pass[Graph], graph: Graph) -> None:
     assert_same(graph, each.apply(graph))
 
 
@@ -188,7 +188,7 @@ def test_all_passes_in_sequence_keep_every_bit(graph: Graph) -> None:
 @pytest.mark.parametrize("each", PASSES, ids=lambda p: p.name)
 @settings(max_examples=80, deadline=None)
 @given(graph=GRAPHS)
-def test_a_pass_is_idempotent(each: Pass, graph: Graph) -> None:
+def test_a_pass_is_idempotent(each: Pass[Graph], graph: Graph) -> None:
     once = each.apply(graph)
     assert difference(once, each.apply(once)) is None
 

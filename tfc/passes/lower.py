@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from tfc.ir.expr import Load
@@ -18,10 +18,8 @@ from tfc.ir.kernel import (
     Launch,
     Program,
     Slot,
-    Stmt,
     Store,
     exprs_of,
-    map_body,
     rename,
     subexprs,
     walk,
@@ -30,24 +28,34 @@ from tfc.ir.op import REGISTRY
 from tfc.ir.types import Shape
 
 from .fuse import Group, fuse
-from .memory import Lifetime, arena
+from .memory import place_slots
 from .nests import build_stages
+from .schedule.nest import body_symbols, let_names
 from .stages import Plan, is_source, is_uniform
 
-Scheduler = Callable[[Kernel, int | None], Kernel]
-"""A kernel in the form of an algorithm, and how many leading dims are its rows, to the kernel as it is to run."""
 
-STACK = 16 << 10
-"""Local buffers up to this many bytes stand on the stack; larger ones, or of unknown size, in the arena."""
+def lower(graph: Graph) -> Program:
+    """The program of a pure, specialised and decomposed graph, its kernels as algorithms that no schedule has touched.
 
-
-def lower(graph: Graph, schedule: Scheduler) -> Program:
-    """The program of a pure, specialised and decomposed graph.
-
-    Slots stand in this order: feeds (placeholders, in order), fetches (outputs, in order), variables, constants, arena.
-    A variable's new value is written in place where every read of the old one comes before or at the same element.
+    Slots stand in this order: feeds (placeholders, in order), fetches (outputs, in order), variables, constants (those
+    of `constants_of`), arena. A variable's new value is written in place where every read of the old one comes before
+    or at the same element. A slot of a feed, variable or constant has the name of its node, with what no name may hold
+    as underscores.
     """
-    return _Lowering(_with_own_outputs(graph), schedule).program()
+    return _Lowering(_with_own_outputs(graph)).program()
+
+
+def constants_of(graph: Graph) -> list[Value]:
+    """The constants of a graph that its program takes from outside, in the order of their slots."""
+    return [n.results[0] for n in graph.nodes if n.op.name == "constant" and not is_uniform(n)]
+
+
+def variables_of(graph: Graph) -> list[Value]:
+    """The variables that a graph's program reads or writes, in the order of their slots."""
+    updated = {variable for variable, _ in graph.updates}
+    outputs = set(graph.outputs) | {new for _, new in graph.updates}
+    variables = [n.results[0] for n in graph.nodes if n.op.name == "variable"]
+    return [v for v in variables if v.users or v in updated or v in outputs]
 
 
 def _with_own_outputs(graph: Graph) -> Graph:
@@ -72,9 +80,8 @@ class _Copy:
 
 
 class _Lowering:
-    def __init__(self, graph: Graph, schedule: Scheduler) -> None:
+    def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.schedule = schedule
         self.plan = Plan(graph)
         self.groups = fuse(self.plan, build_stages(self.plan))
         self.names = dict(self.plan.names)
@@ -89,16 +96,17 @@ class _Lowering:
         self.place_outputs()
         kernels = [self.kernel(k, g) for k, g in enumerate(self.groups)]
         kernels += [self.copy_kernel(k, c) for k, c in enumerate(self.copies)]
-        dims = tuple(sorted({s for k in kernels for s in k.dims}))
-        outer = {s.buffer.name for s in slots}
-        slots += self.arena_slots(kernels, outer)
+        outer = {s.buffer.name: s for s in slots}
+        dims = tuple(
+            sorted({s for k in kernels for s in k.dims} | symbols_of(*(d for s in slots for d in s.buffer.shape)))
+        )
+        inner = {b.name: b for k in kernels for b in k.buffers if b.name not in outer}
+        slots += [Slot(replace(b, role="local", space="arena"), "arena") for b in inner.values()]
         steps = tuple(
             Launch(k.name, tuple(b.name for b in k.buffers), tuple(map(Index.symbol, k.dims))) for k in kernels
         )
-        inner = [s for s in slots if s.kind == "arena"]
-        offsets, size = arena(_lifetimes(kernels, inner))
-        placed = tuple(replace(s, offset=offsets.get(s.buffer.name, 0)) for s in slots)
-        return Program(self.graph.name, dims, placed, tuple(kernels), steps, size, tuple(self.messages))
+        program = Program(self.graph.name, dims, tuple(slots), tuple(kernels), steps, 0, tuple(self.messages))
+        return place_slots(program)
 
     # Memory
 
@@ -106,11 +114,8 @@ class _Lowering:
         slots = [self.slot(n.results[0], "feed", "in") for n in self.graph.nodes if n.op.name == "placeholder"]
         for k, v in enumerate(self.graph.outputs):
             slots.append(Slot(Buffer(f"fetch{k}", v.type.dtype, v.type.dims, "out"), "fetch"))
-        updated = {variable for variable, _ in self.graph.updates}
-        variables = [n.results[0] for n in self.graph.nodes if n.op.name == "variable"]
-        slots += [self.slot(v, "variable", "inout") for v in variables if v.users or v in updated]
-        constants = [n for n in self.graph.nodes if n.op.name == "constant" and not is_uniform(n)]
-        return slots + [self.slot(n.results[0], "constant", "in") for n in constants]
+        slots += [self.slot(v, "variable", "inout") for v in variables_of(self.graph)]
+        return slots + [self.slot(v, "constant", "in") for v in constants_of(self.graph)]
 
     def slot(self, v: Value, kind: str, role: str) -> Slot:
         return Slot(Buffer(self.names[v], v.type.dtype, v.type.dims, role), kind)
@@ -151,14 +156,6 @@ class _Lowering:
             else:
                 self.fixed[self.names[v]] = f"fetch{k}"
 
-    def arena_slots(self, kernels: Sequence[Kernel], outer: set[str]) -> list[Slot]:
-        found: dict[str, Slot] = {}
-        for kernel in kernels:
-            for b in kernel.buffers:
-                if b.name not in outer and b.name not in found:
-                    found[b.name] = Slot(replace(b, role="local", space="arena"), "arena")
-        return list(found.values())
-
     # Kernels
 
     def kernel(self, k: int, group: Group) -> Kernel:
@@ -169,9 +166,7 @@ class _Lowering:
             Alloc(Buffer(self.names[v], v.type.dtype, v.type.dims, "local", "stack")) for v in values if v in inside
         ]
         body = rename((*allocs, *nests), self.fixed)
-        kernel = _kernel_of(f"k{k}_{self.names[values[-1]]}", body, self.buffer_of(group))
-        scheduled = self.schedule(kernel, group.rows)
-        return _with_scratch(scheduled, f"k{k}_")
+        return _kernel_of(f"k{k}_{self.names[values[-1]]}", body, self.buffer_of(group))
 
     def is_local(self, v: Value, group: Group) -> bool:
         """Whether only the group itself needs a value."""
@@ -195,7 +190,7 @@ class _Lowering:
         for a in reversed(range(v.type.rank)):
             body = (For(f"i{a}", v.type.dims[a], body),)
         buffers = {n: Buffer(n, v.type.dtype, v.type.dims) for n in (source, copy.to)}
-        return self.schedule(_kernel_of(f"copy{k}_{copy.to}", body, buffers), None)
+        return _kernel_of(f"copy{k}_{copy.to}", body, buffers)
 
 
 def _overwrites_in_place(group: Group, variable: Value, new: Value) -> bool:
@@ -263,38 +258,6 @@ def _written_first(body: Body, name: str) -> bool:
 
 
 def _dims_of(buffers: Iterable[Buffer], body: Body) -> tuple[str, ...]:
-    """The run-time dims that buffers and extents are given in."""
-    loops = {s.var for s in walk(body) if isinstance(s, For)}
-    inner = [s.buffer for s in walk(body) if isinstance(s, Alloc)]
-    shapes = [d for b in (*buffers, *inner) for d in b.shape]
-    extents = [s.extent for s in walk(body) if isinstance(s, For)]
-    return tuple(sorted(symbols_of(*shapes, *extents) - loops))
-
-
-def _with_scratch(kernel: Kernel, prefix: str) -> Kernel:
-    """A kernel whose large local buffers are arguments in the arena instead."""
-    moved: dict[str, Buffer] = {}
-
-    def statement(s: Stmt) -> Stmt | Body:
-        if isinstance(s, Alloc) and s.buffer.space == "stack" and not _fits_stack(s.buffer):
-            moved[s.buffer.name] = replace(s.buffer, name=f"{prefix}{s.buffer.name}", space="arena", align=64)
-            return ()
-        return s
-
-    body = map_body(kernel.body, statement)
-    if not moved:
-        return kernel
-    body = rename(body, {old: new.name for old, new in moved.items()})
-    return replace(kernel, buffers=(*kernel.buffers, *moved.values()), body=body)
-
-
-def _fits_stack(b: Buffer) -> bool:
-    return isinstance(b.nbytes, int) and b.nbytes <= STACK
-
-
-def _lifetimes(kernels: Sequence[Kernel], slots: Sequence[Slot]) -> list[Lifetime]:
-    lifetimes = []
-    for s in slots:
-        uses = [k for k, kernel in enumerate(kernels) if any(b.name == s.buffer.name for b in kernel.buffers)]
-        lifetimes.append(Lifetime(s.buffer.name, s.buffer.nbytes, uses[0], uses[-1]))
-    return lifetimes
+    """The run-time dims that buffers, extents, indices and values are given in."""
+    own = {s.var for s in walk(body) if isinstance(s, For)} | let_names(body)
+    return tuple(sorted((body_symbols(body) | symbols_of(*(d for b in buffers for d in b.shape))) - own))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
+from typing import ClassVar
 
 from tfc.ir.errors import UnsupportedError
 from tfc.ir.expr import PRIMITIVES, Expr, Load, Prim, cast, prim
 from tfc.ir.index import symbols_of
 from tfc.ir.interpret import INDEPENDENT
-from tfc.ir.kernel import Accumulate, Alloc, Body, Buffer, Check, For, If, Kernel, Let, Stmt, Store, walk
+from tfc.ir.kernel import Accumulate, Alloc, Body, Buffer, Check, For, If, Kernel, Let, Program, Stmt, Store, walk
 from tfc.ir.types import bfloat16, bool_, float16, float32, float64
 
 from . import exponential, logarithm, power, sigmoidal, trigonometry
@@ -38,6 +39,16 @@ def expand_math(kernel: Kernel) -> Kernel:
     Raises UnsupportedError where a loop of independent iterations accumulates into one element of a 16-bit float.
     """
     return replace(kernel, body=_Pass(kernel).body(kernel.body, ()))
+
+
+@dataclass(frozen=True)
+class ExpandMath:
+    """`expand_math` on every kernel of a program."""
+
+    name: ClassVar[str] = "expand-math"
+
+    def apply(self, program: Program) -> Program:
+        return replace(program, kernels=tuple(map(expand_math, program.kernels)))
 
 
 class _Pass:
