@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Iterator
-from types import ModuleType
 
 import pytest
 
 from .reference_engine import ReferenceEngine
 
-RUNTIME = importlib.util.find_spec("tfc.runtime") is not None
-ON_BOTH = ("test_programs", "test_session")
-
-if not RUNTIME:
-    stand_in = ModuleType("tfc.runtime")
-    stand_in.Session = ReferenceEngine  # type: ignore[attr-defined]
-    sys.modules["tfc.runtime"] = stand_in
+ON_BOTH = ("test_ops", "test_optimizers", "test_programs", "test_random", "test_session", "test_variables")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    both = RUNTIME and metafunc.module.__name__.rpartition(".")[2] in ON_BOTH
+    both = metafunc.module.__name__.rpartition(".")[2] in ON_BOTH
     metafunc.parametrize("engine", ["reference", "runtime"] if both else ["reference"])
 
 

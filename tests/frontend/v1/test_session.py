@@ -214,7 +214,7 @@ def test_defaults() -> None:
         tf.no_op().run()
     assert s.run(b) == 3, "as_default does not close"
     assert b.eval(session=s) == 3
-    assert a.eval({a: [9.0]}, s).tolist() == [9]
+    assert a.eval({a: [9.0, 8.0]}, s).tolist() == [9, 8]
     with tf.Graph().as_default(), pytest.raises(ValueError, match="another graph"):
         tf.constant(1).eval(session=s)
 

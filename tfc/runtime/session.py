@@ -1,0 +1,66 @@
+"""Runs of one graph that share its variables."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tfc.ir.errors import RunError
+from tfc.ir.graph import Graph, Node, Value
+from tfc.passes.extract import extract
+
+from .execution import Execution
+from .feeds import feeds_of, missing
+from .state import State
+
+Call = Callable[[Sequence[Any]], list[Any]]
+
+
+class Session:
+    """The variables of a graph, and the programs of what was run of it."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self._state = State()
+        self._prepared: dict[tuple[tuple[Value | Node, ...], tuple[Value, ...]], Call] = {}
+        self._preparing = threading.Lock()
+
+    def prepare(self, fetches: tuple[Value | Node, ...], feeds: tuple[Value, ...]) -> Call:
+        """The function from what `feeds` are fed, in their order, to what `fetches` give: None for a Node."""
+        key = (fetches, feeds)
+        with self._preparing:
+            self._state.check_open()
+            found = self._prepared.get(key)
+            if found is None:
+                found = self._prepared[key] = self._make(fetches, feeds)
+            return found
+
+    def _make(self, fetches: tuple[Value | Node, ...], feeds: tuple[Value, ...]) -> Call:
+        pure = extract(self.graph, fetches, feeds)
+        needed = [n.results[0] for n in pure.nodes if n.op.name == "placeholder"][len(feeds) :]
+        if needed:
+            return _refuse(missing(needed[0]))
+        execution = Execution(pure, feeds_of(feeds), self._state)
+        if not any(isinstance(f, Node) for f in fetches):
+            return execution
+        places = [None if isinstance(f, Node) else k for k, f in enumerate(fetches)]
+
+        def call(given: Sequence[Any]) -> list[Any]:
+            outputs = iter(execution(given))
+            return [None if k is None else next(outputs) for k in places]
+
+        return call
+
+    def close(self) -> None:
+        """Lets go of the variables and programs; a later run raises RunError."""
+        with self._preparing:
+            self._prepared.clear()
+        self._state.close()
+
+
+def _refuse(message: str) -> Call:
+    def call(given: Sequence[Any]) -> list[Any]:
+        raise RunError(message)
+
+    return call
