@@ -313,7 +313,7 @@ def subs(x: Dim, values: Mapping[str, Dim]) -> Dim:
 
 
 def simplify(x: Dim, ranges: Ranges) -> Dim:
-    """`x` with quotients and rests that the ranges decide resolved."""
+    """`x` with symbols, quotients and rests that the ranges decide resolved."""
     if isinstance(x, int):
         return x
     total: Dim = 0
@@ -327,7 +327,8 @@ def simplify(x: Dim, ranges: Ranges) -> Dim:
 
 def _simplify_atom(atom: Atom, ranges: Ranges) -> Dim:
     if atom.is_symbol:
-        return Index.symbol(atom.name)
+        low, high = ranges.get(atom.name, (0, None))
+        return low if low is not None and low == high else Index.symbol(atom.name)
     a, b = (simplify(arg, ranges) for arg in atom.args)
     if atom.name == "floordiv":
         return floordiv(a, b, ranges)

@@ -94,9 +94,8 @@ def accesses(body: Body, loops: tuple[For, ...] = (), guards: tuple[Expr, ...] =
     """Every access of a body in program order."""
     for s in body:
         for e in exprs_of(s):
-            for x in subexprs(e):
-                if isinstance(x, Load):
-                    yield Access(x.buffer, x.index, "load", loops, guards)
+            for x, under in _loads(e, guards):
+                yield Access(x.buffer, x.index, "load", loops, under)
         if isinstance(s, Store):
             yield Access(s.buffer, s.index, "store", loops, guards)
         elif isinstance(s, Accumulate):
@@ -107,6 +106,20 @@ def accesses(body: Body, loops: tuple[For, ...] = (), guards: tuple[Expr, ...] =
             yield from accesses(s.then, loops, (*guards, s.condition))
             either = _one_store(s.then) is not None and _one_store(s.then) == _one_store(s.orelse)
             yield from accesses(s.orelse, loops, guards if either else (*guards, prim("not", s.condition)))
+
+
+def _loads(e: Expr, guards: tuple[Expr, ...]) -> Iterator[tuple[Load, tuple[Expr, ...]]]:
+    """The loads of an expression, each with the conditions under which it is made."""
+    if isinstance(e, Load):
+        yield e, guards
+    elif isinstance(e, Prim) and e.op == "select":
+        condition, yes, no = e.args
+        yield from _loads(condition, guards)
+        yield from _loads(yes, (*guards, condition))
+        yield from _loads(no, (*guards, prim("not", condition)))
+    elif isinstance(e, Prim):
+        for a in e.args:
+            yield from _loads(a, guards)
 
 
 def _one_store(body: Body) -> tuple[str, Shape] | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
-from tfc.ir.expr import Const, Expr, Load, identity
-from tfc.ir.index import Dim, Index, floordiv, mod, subs, symbols_of
-from tfc.ir.kernel import Accumulate, Alloc, Body, Buffer, For, If, Kernel, Stmt, Store, walk
+from tfc.ir.expr import Const, Expr, Load, identity, prim
+from tfc.ir.index import Dim, Index, floordiv, minimum, mod, subs, symbols_of
+from tfc.ir.kernel import Accumulate, Alloc, Body, Buffer, For, If, Kernel, Stmt, Store, map_body, walk
 from tfc.ir.types import Shape
 
 from .bounds import Facts, at_least_0
@@ -44,6 +45,8 @@ from .window import (
     untouched,
     window,
 )
+
+Outside = Literal["refuse", "clamp", "mask"]
 
 
 @dataclass(frozen=True)
@@ -220,14 +223,16 @@ def _copy_out(s: _Staged, combiner: str | None) -> Body:
     return s.copying("out", back, lambda _: ())
 
 
-def unguard(k: Kernel, var: str) -> Kernel:
+def unguard(k: Kernel, var: str, *, outside: Outside = "refuse") -> Kernel:
     """The condition that is the body of a loop removed, where what it kept from being computed is never looked at.
 
         for i < 6 { if 6*io + i < n { t[i] = p[i] + 1.0 } }  for j < 6 { if 6*io + j < n { y[6*io + j] = t[j] } }
         -> for i < 6 { t[i] = p[i] + 1.0 }                   for j < 6 { if 6*io + j < n { y[6*io + j] = t[j] } }
 
     All accesses must stay inside, read only memory that was written, and write only local buffers that are read under
-    the same condition. A micro-kernel on zero-filled panels loses its masks so.
+    the same condition. A micro-kernel on zero-filled panels loses its masks so. Loads that would be outside are refused,
+    read the last element instead (`clamp`: `p[min(6*io + i, n - 1)]`), or are masked alone (`mask`: `select(6*io + i <
+    n, p[6*io + i], 0.0)`).
     """
     place = locate(k, var, "unguard")
     match place.loop.body:
@@ -240,10 +245,15 @@ def unguard(k: Kernel, var: str) -> Kernel:
     outer = (*place.outer, place.loop)
     table, own = buffer_table(k), allocated(then)
     uses = list(accesses(then))
+    moved: dict[tuple[str, Shape], Expr] = {}
     for a in uses:
         facts = facts_at(k, (*outer, *a.loops), (*place.guards, *a.guards))
         if out_of_bounds(a.index, table[a.buffer].shape, facts):
-            raise ScheduleError("unguard", var, f"{a.buffer}[{', '.join(map(str, a.index))}] may be outside without it")
+            inside = None if a.writes else _kept_inside(a, table[a.buffer], place.loop, condition, facts, outside)
+            if inside is None:
+                at = ", ".join(map(str, a.index))
+                raise ScheduleError("unguard", var, f"{a.buffer}[{at}] may be outside without it")
+            moved[a.buffer, a.index] = inside
     for a in uses:
         if a.writes and a.buffer not in own:
             _check_unseen(k, place, replace(a, loops=(*outer, *a.loops)), condition)
@@ -251,7 +261,29 @@ def unguard(k: Kernel, var: str) -> Kernel:
         read = a.kind != "store" and a.buffer not in own and table[a.buffer].role in ("local", "out")
         if read and not filled_first(k, table[a.buffer]):
             raise ScheduleError("unguard", var, f"{a.buffer} may not have been written where the condition fails")
-    return replace_loop(k, var, lambda s: (replace(s, body=then),))
+
+    def expr(e: Expr) -> Expr:
+        return moved.get((e.buffer, e.index), e) if isinstance(e, Load) else e
+
+    body = map_body(then, lambda s: s, expr) if moved else then
+    return replace_loop(k, var, lambda s: (replace(s, body=body),))
+
+
+def _kept_inside(a: Access, b: Buffer, loop: For, condition: Expr, facts: Facts, outside: Outside) -> Expr | None:
+    """A load that would be outside, as one that is not; None where that cannot be."""
+    if outside == "refuse":
+        return None
+    if outside == "mask":
+        zero = Const(b.dtype, 0.0 if b.dtype.is_float else False if b.dtype.is_bool else 0)
+        return prim("select", condition, Load(b.dtype, a.buffer, a.index), zero)
+    index = tuple(
+        i if at_least_0(extent - 1 - i, facts) else minimum(i, extent - 1)
+        for i, extent in zip(a.index, b.shape, strict=True)
+    )
+    # Inside in the loop's first iteration, so there is an element to read.
+    first = tuple(subs(i, {loop.var: 0}) for i in a.index)
+    inside = not out_of_bounds(first, b.shape, facts) and all(at_least_0(i, facts) for i in a.index)
+    return Load(b.dtype, a.buffer, index) if inside else None
 
 
 def _check_unseen(k: Kernel, place: Place, write: Access, condition: Expr) -> None:
@@ -260,17 +292,16 @@ def _check_unseen(k: Kernel, place: Place, write: Access, condition: Expr) -> No
     if home is None:
         raise ScheduleError("unguard", place.loop.var, f"{write.buffer} is not local")
     own = {loop.var for loop in write.loops} - home
+    needed = tidy(condition_facts(condition), facts_at(k, write.loops))
     for read in accesses(k.body):
         if read.buffer != write.buffer or read.kind == "store":
             continue
-        values: dict[str, Dim] = {}
-        for w, r in zip(write.index, read.index, strict=True):
-            if isinstance(w, Index) and str(w) in own:
-                values[str(w)] = r
-        known = all(subs(w, values) == r for w, r in zip(write.index, read.index, strict=True))
-        facts = [subs(f, values) for f in condition_facts(condition)]
-        bound = not (symbols_of(*condition_facts(condition)) & (own - values.keys()))
         here = facts_at(k, read.loops, read.guards)
+        pairs = list(zip(write.index, tidy(read.index, here), strict=True))
+        values = {str(w): r for w, r in pairs if isinstance(w, Index) and str(w) in own}
+        known = all(subs(w, values) == r for w, r in pairs)
+        facts = [subs(f, values) for f in needed]
+        bound = not (symbols_of(*needed) & (own - values.keys()))
         if not known or not bound or not all(at_least_0(f, here) for f in facts):
             what = f"{read.buffer}[{', '.join(map(str, read.index))}]"
             raise ScheduleError("unguard", place.loop.var, f"{what} is read where the condition may fail")

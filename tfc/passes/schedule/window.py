@@ -80,7 +80,7 @@ def covered_first(
     uses = [a for a in accesses(body) if a.buffer == buffer.name]
     first = uses[:1] if uses and uses[0].kind == "store" else []
     stores = first + [a for a in uses[1:2] if first and a.kind == "store" and a.index == first[0].index]
-    return any(_covers(a, buffer, box, masked, masks) and _precedes(a, uses, facts) for a in stores)
+    return any(_covers(a, buffer, box, masked, masks, facts) and _precedes(a, uses, facts) for a in stores)
 
 
 def _precedes(first: Access, uses: Sequence[Access], facts: Facts) -> bool:
@@ -93,7 +93,7 @@ def _precedes(first: Access, uses: Sequence[Access], facts: Facts) -> bool:
     return True
 
 
-def _covers(a: Access, buffer: Buffer, box: Window, masked: bool, masks: Masks) -> bool:
+def _covers(a: Access, buffer: Buffer, box: Window, masked: bool, masks: Masks, facts: Facts) -> bool:
     room = {extent - 1 - i for extent, i in zip(buffer.shape, a.index, strict=True)} if masked else set[Dim]()
     for c in (c for g in a.guards for c in conjuncts(g)):
         inside = is_index_condition(c) and room.issuperset(condition_facts(c))
@@ -103,8 +103,9 @@ def _covers(a: Access, buffer: Buffer, box: Window, masked: bool, masks: Masks) 
     if any(symbols_of(extent) & loops.keys() for extent in loops.values()):
         return False
     used = list[str]()
+    fixed = {s.name: s.low for s in facts.spans if s.low == s.high}
     for index, low, size in zip(a.index, box.low, box.count, strict=True):
-        names = _radix(index - low, size, loops)
+        names = _radix(subs(index - low, fixed), size, loops)
         if names is None:
             return False
         used += names
@@ -112,7 +113,7 @@ def _covers(a: Access, buffer: Buffer, box: Window, masked: bool, masks: Masks) 
 
 
 def _radix(x: Dim, size: Dim, loops: dict[str, Dim]) -> list[str] | None:
-    """The loops whose variables, as digits of a number, run through 0 to below `size`; None where they do not."""
+    """The loops whose variables, as digits of a number, run through 0 to below `size` at least; None where not."""
     used = list[str]()
     step: Dim = 1
     left = {v for v in symbols_of(x) if v in loops}
@@ -125,7 +126,8 @@ def _radix(x: Dim, size: Dim, loops: dict[str, Dim]) -> list[str] | None:
         x, step = form[1], step * loops[v]
         left.remove(v)
         used.append(v)
-    return used if x == 0 and step == size else None
+    enough = step == size or (isinstance(step, int) and isinstance(size, int) and step > size)
+    return used if x == 0 and enough else None
 
 
 def all_spans(body: Body) -> tuple[Span, ...]:
@@ -184,7 +186,7 @@ def known_written(k: Kernel, buffer: Buffer, first: Access, box: Window, masks: 
     """Whether all of a window, under its masks, holds values when the first access to it is made."""
     if buffer.role not in ("local", "out"):
         return True
-    return (first.kind != "store" and _covers(first, buffer, box, True, masks)) or filled_first(k, buffer)
+    return (first.kind != "store" and _covers(first, buffer, box, True, masks, facts_at(k, ()))) or filled_first(k, buffer)
 
 
 def filled_first(k: Kernel, b: Buffer) -> bool:
