@@ -84,10 +84,13 @@ class _Lowering:
         self.graph = graph
         self.plan = Plan(graph)
         self.groups = fuse(self.plan, build_stages(self.plan))
+        self.home = {s.value: g for g in self.groups for s in g.stages}
         self.names = dict(self.plan.names)
         self.copies: list[_Copy] = []
         self.fixed: dict[str, str] = {}
         """Renamed stores: values that live in a variable or a fetch, by their own names."""
+        self.writers: dict[Value, Group] = {}
+        """The groups that write a variable in place: all readers of its old value come before them."""
         self.messages = self.plan.messages
 
     def program(self) -> Program:
@@ -125,6 +128,7 @@ class _Lowering:
         for variable, new in self.graph.updates:
             name = self.names[variable]
             if new not in placed and self.order_in_place(variable, new):
+                self.writers[variable] = self.home[new]
                 self.fixed[self.names[new]] = name
                 placed.add(new)
             else:
@@ -132,14 +136,11 @@ class _Lowering:
 
     def order_in_place(self, variable: Value, new: Value) -> bool:
         """Puts the group that makes a variable's new value after all readers of the old one; False if it cannot."""
-        writer = next(g for g in self.groups if any(s.value is new for s in g.stages))
+        writer = self.home[new]
         if not _overwrites_in_place(writer, variable, new):
             return False
-        readers = [
-            g for g in self.groups if g is not writer and any(v is variable for s in g.stages for v, _ in s.loads)
-        ]
-        home = {s.value: g for g in self.groups for s in g.stages}
-        after = _descendants(writer, self.groups, home)
+        readers = [g for g in self.groups if g is not writer and variable in _loaded(g)]
+        after = self.followers(writer)
         if any(id(r) in after for r in readers):
             return False
         # The writer and all that needs it move behind the readers; the rest keeps its order.
@@ -148,6 +149,17 @@ class _Lowering:
         early = [g for g in self.groups[: last + 1] if g not in late]
         self.groups = early + late + self.groups[last + 1 :]
         return True
+
+    def followers(self, group: Group) -> set[int]:
+        """The groups that must run after a group, by identity: they read what it gives, or write over what it reads."""
+        found = {id(group)}
+        # Groups stand in an order that respects all this, so that one way through finds them all.
+        for g in self.groups:
+            reads = any(id(self.home[v]) in found for v in _loaded(g) if v in self.home)
+            over = {v for v, writer in self.writers.items() if writer is g}
+            if reads or any(id(r) in found and over & _loaded(r) for r in self.groups):
+                found.add(id(g))
+        return found - {id(group)}
 
     def place_outputs(self) -> None:
         for k, v in enumerate(self.graph.outputs):
@@ -193,6 +205,11 @@ class _Lowering:
         return _kernel_of(f"copy{k}_{copy.to}", body, buffers)
 
 
+def _loaded(group: Group) -> set[Value]:
+    """The values that a group's stages load, each other's among them."""
+    return {v for s in group.stages for v, _ in s.loads}
+
+
 def _overwrites_in_place(group: Group, variable: Value, new: Value) -> bool:
     """Whether a group may store a variable's new value over the old one.
 
@@ -211,15 +228,6 @@ def _overwrites_in_place(group: Group, variable: Value, new: Value) -> bool:
             if k > at or (k == at and index != own) or (k < at and index[:rows] != mine):
                 return False
     return True
-
-
-def _descendants(group: Group, groups: Iterable[Group], home: dict[Value, Group]) -> set[int]:
-    """The groups that need a group to have run, by identity."""
-    found = {id(group)}
-    for g in groups:
-        if any(id(home[v]) in found for s in g.stages for v, _ in s.loads if v in home):
-            found.add(id(g))
-    return found - {id(group)}
 
 
 def _kernel_of(name: str, body: Body, shapes: dict[str, Buffer]) -> Kernel:
