@@ -4,7 +4,7 @@
 
 `slots` points to the data pointers of the slots that do not live in the arena, in the order of the program's; `dims` to
 its dims as i64; `status` to an i32 that is 0 on entry and receives the message of the first failed `Check`, counted
-from 1.
+from 1. After a step with a failed check no other is run.
 
 Loops of the kinds `parallel`, `grid`, `block` and `lane` run in order, on the calling thread.
 """
@@ -264,8 +264,19 @@ def _emit_entry(program: Program, target: Target, declarations: dict[str, str]) 
     kernels = {k.name: k for k in program.kernels}
     for step in program.steps:
         _launch(cx, step, kernels, pointers, {s.buffer.name: s.buffer for s in program.slots})
+        if step is not program.steps[-1] and _checks(kernels[step.kernel].body):
+            _stop_where_failed(w)
     parameters = ", ".join(f"ptr noalias {p}" for p in ("%slots", "%dims", "%arena", "%status"))
     return _function(f"void @tfc_run({parameters})", w)
+
+
+def _stop_where_failed(w: Writer) -> None:
+    status = w.effect("i32", 0, "load i32, ptr %status, align 4")
+    stop, further = w.fresh("stop"), w.fresh("further")
+    w.branch(w.pure(I1, 0, f"icmp ne {status.typed}, 0", status), stop, further)
+    w.label(stop)
+    w.emit("  ret void")
+    w.label(further)
 
 
 def _slot_pointers(program: Program, cx: Context) -> dict[str, Value]:

@@ -56,22 +56,24 @@ def run_program(program: Program, slots: Mapping[str, Array], dims: Mapping[str,
     """Runs a program on arrays for all its slots but those in the arena, and writes fetches and variables in place.
 
     The arena is one block of bytes, so slots that overlap there do overwrite each other. Returns the numbers of the
-    failed checks, ascending. Raises KernelError as `run_kernel` does, and for a fetch that was not written.
+    checks that failed in the first step in which some did, ascending; no step after it is run. Raises KernelError as
+    `run_kernel` does, and for a fetch that was not written.
     """
     size = index_value(program.arena, dims)
     arena, written = np.zeros(size, np.uint8), np.zeros(size, np.bool_)
     bound = {s.buffer.name: _slot(program, s, slots, dims, arena, written) for s in program.slots}
     kernels = {k.name: k for k in program.kernels}
-    failed: set[int] = set()
     for step in program.steps:
         kernel = kernels[step.kernel]
         values = {name: index_value(d, dims) for name, d in zip(kernel.dims, step.dims, strict=True)}
-        failed.update(_run(kernel, _launch(kernel, step, bound, values), values))
+        failed = _run(kernel, _launch(kernel, step, bound, values), values)
+        if failed:
+            return sorted(failed)
     for s in program.slots:
         mask = bound[s.buffer.name].written
         if s.kind == "fetch" and mask is not None and not mask.all():
             raise KernelError(f"program {program.name}: fetch {s.buffer.name} was not written in full")
-    return sorted(failed)
+    return []
 
 
 def index_value(x: Dim, values: Mapping[str, int]) -> int:

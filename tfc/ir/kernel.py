@@ -109,7 +109,7 @@ class Alloc:
 
 @dataclass(frozen=True)
 class Check:
-    """Where the condition fails, the program reports the message of this number when it ends. Execution goes on."""
+    """Where the condition fails, the kernel goes on, but the program ends after it and reports this message's number."""
 
     condition: Expr
     message: int

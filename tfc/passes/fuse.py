@@ -17,7 +17,7 @@ from tfc.ir.index import Index
 from .stages import Plan, Stage
 
 
-@dataclass
+@dataclass(eq=False)
 class Group:
     """Stages that share a kernel; `rows` counts the dims of their row domain, None while any number would do."""
 

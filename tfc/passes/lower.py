@@ -13,6 +13,7 @@ from tfc.ir.kernel import (
     Alloc,
     Body,
     Buffer,
+    Check,
     For,
     Kernel,
     Launch,
@@ -39,7 +40,8 @@ def lower(graph: Graph) -> Program:
 
     Slots stand in this order: feeds (placeholders, in order), fetches (outputs, in order), variables, constants (those
     of `constants_of`), arena. A variable's new value is written in place where every read of the old one comes before
-    or at the same element. A slot of a feed, variable or constant has the name of its node, with what no name may hold
+    or at the same element. No step writes a variable before one that has a check, so that a run whose checks fail
+    changes none. A slot of a feed, variable or constant has the name of its node, with what no name may hold
     as underscores.
     """
     return _Lowering(_with_own_outputs(graph)).program()
@@ -135,31 +137,34 @@ class _Lowering:
                 self.copies.append(_Copy(new, name))
 
     def order_in_place(self, variable: Value, new: Value) -> bool:
-        """Puts the group that makes a variable's new value after all readers of the old one; False if it cannot."""
+        """Puts the group that makes a variable's new value after all checks and all readers of the old one.
+
+        False where it cannot.
+        """
         writer = self.home[new]
-        if not _overwrites_in_place(writer, variable, new):
+        if _has_check(writer) or not _overwrites_in_place(writer, variable, new):
             return False
-        readers = [g for g in self.groups if g is not writer and variable in _loaded(g)]
+        earlier = [g for g in self.groups if g is not writer and (variable in _loaded(g) or _has_check(g))]
         after = self.followers(writer)
-        if any(id(r) in after for r in readers):
+        if after.intersection(earlier):
             return False
-        # The writer and all that needs it move behind the readers; the rest keeps its order.
-        last = max((self.groups.index(r) for r in readers), default=-1)
-        late = [g for g in self.groups[: last + 1] if g is writer or id(g) in after]
+        # The writer and all that needs it move behind these; the rest keeps its order.
+        last = max(map(self.groups.index, earlier), default=-1)
+        late = [g for g in self.groups[: last + 1] if g is writer or g in after]
         early = [g for g in self.groups[: last + 1] if g not in late]
         self.groups = early + late + self.groups[last + 1 :]
         return True
 
-    def followers(self, group: Group) -> set[int]:
-        """The groups that must run after a group, by identity: they read what it gives, or write over what it reads."""
-        found = {id(group)}
+    def followers(self, group: Group) -> set[Group]:
+        """The groups that must run after a group: they read what it gives, or write over what it reads."""
+        found = {group}
         # Groups stand in an order that respects all this, so that one way through finds them all.
         for g in self.groups:
-            reads = any(id(self.home[v]) in found for v in _loaded(g) if v in self.home)
+            reads = any(self.home[v] in found for v in _loaded(g) if v in self.home)
             over = {v for v, writer in self.writers.items() if writer is g}
-            if reads or any(id(r) in found and over & _loaded(r) for r in self.groups):
-                found.add(id(g))
-        return found - {id(group)}
+            if reads or any(over & _loaded(r) for r in found):
+                found.add(g)
+        return found - {group}
 
     def place_outputs(self) -> None:
         for k, v in enumerate(self.graph.outputs):
@@ -208,6 +213,10 @@ class _Lowering:
 def _loaded(group: Group) -> set[Value]:
     """The values that a group's stages load, each other's among them."""
     return {v for s in group.stages for v, _ in s.loads}
+
+
+def _has_check(group: Group) -> bool:
+    return any(isinstance(s, Check) for stage in group.stages for s in walk(stage.body))
 
 
 def _overwrites_in_place(group: Group, variable: Value, new: Value) -> bool:
