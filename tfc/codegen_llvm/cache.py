@@ -82,8 +82,13 @@ def store(name: str, image: bytes) -> None:
     _trim(where)
 
 
-def _trim(where: Path) -> None:
-    """Removes the images used longest ago until the rest is within the limit."""
+def sizes(where: Path) -> list[int]:
+    """Bytes of each image in a folder."""
+    return [size for _, size, path in _entries(where) if path.name.endswith(_SUFFIX)]
+
+
+def _entries(where: Path) -> list[tuple[float, int, Path]]:
+    """When each file of the cache was last used, its bytes, and its path."""
     found: list[tuple[float, int, Path]] = []
     with contextlib.suppress(OSError), os.scandir(where) as entries:
         for entry in entries:
@@ -91,6 +96,12 @@ def _trim(where: Path) -> None:
                 with contextlib.suppress(OSError):
                     stat = entry.stat()
                     found.append((stat.st_mtime, stat.st_size, Path(entry.path)))
+    return found
+
+
+def _trim(where: Path) -> None:
+    """Removes the images used longest ago until the rest is within the limit."""
+    found = _entries(where)
     total = sum(size for _, size, _ in found)
     for _, size, path in sorted(found):
         if total <= LIMIT:
