@@ -3,10 +3,10 @@ PYTHON ?= python
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install test lint format types imports check demo bench-step ci clean
+.PHONY: help install test lint format types imports check demo bench-step bench-startup ci clean
 
 help:  ## print the targets
-	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  %-12s %s\n' "$$t" "$$d"; done
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  %-13s %s\n' "$$t" "$$d"; done
 
 install:  ## install tfc in editable form, with what the tests need
 	$(PYTHON) -m pip install -e ".[test]"
@@ -35,6 +35,9 @@ demo:  ## train on the embedded digits and write the plots
 
 bench-step:  ## time the training step (batch 100, 784 -> 10) beside NumPy, JAX and TensorFlow
 	$(PYTHON) -m benchmarks.step
+
+bench-startup:  ## time import and the first step, and weigh what is installed, beside the same
+	$(PYTHON) -m benchmarks.startup
 
 ci:  ## what CI runs, in a fresh virtual environment
 	bash .ci/run

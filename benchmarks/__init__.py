@@ -1,0 +1,1 @@
+"""Measurements of tfc beside its peers; `make bench-step` is the first."""

@@ -1,0 +1,32 @@
+"""A process that imports one library and does one training step, and says when it had done what.
+
+`python -m benchmarks.first_step CONTESTANT`; times are of the system's monotonic clock.
+"""
+
+from __future__ import annotations
+
+import time
+
+_BORN = time.monotonic()
+
+import json  # noqa: E402
+import sys  # noqa: E402
+from dataclasses import replace  # noqa: E402
+
+from benchmarks.contestants import CONTESTANTS  # noqa: E402
+from benchmarks.workloads import STEP  # noqa: E402
+
+
+def main() -> None:
+    contestant = next(c for c in CONTESTANTS if c.name == sys.argv[1])
+    contestant.load()
+    imported = time.monotonic()
+    task = contestant.prepare(replace(STEP, buffers=1), threads=1)
+    task.step(*task.inputs[0])
+    task.finish()
+    stepped = time.monotonic()
+    print(json.dumps({"born": _BORN, "imported": imported, "stepped": stepped}))
+
+
+if __name__ == "__main__":
+    main()
