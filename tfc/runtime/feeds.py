@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,11 +40,22 @@ class Feed:
     def of(value: Value) -> Feed:
         return Feed(value.name, value.node.loc, value.type.dtype, value.type.shape)
 
-    def array(self, given: Any) -> Array:
-        """The value as a contiguous, aligned array of the tensor's dtype, without a copy where it is one.
+    def converter(self) -> Callable[[Any], Array]:
+        """What makes a contiguous, aligned array of the tensor's dtype, without a copy where it is given one.
 
-        Raises DTypeError or ShapeError for what is no array of numbers, or loses more than a float's precision.
+        Raises DTypeError or ShapeError for what is no array of numbers, and where a number would become another: a
+        float may lose precision, but 1.5 is no integer and 2 no bool.
         """
+        wanted, convert, array_type = self.dtype.np, self.convert, np.ndarray
+
+        def array(given: Any) -> Array:
+            if type(given) is array_type and given.dtype == wanted and given.flags.carray:
+                return given
+            return convert(given)
+
+        return array
+
+    def convert(self, given: Any) -> Array:
         try:
             found = np.asarray(given)
         except TypeError as error:

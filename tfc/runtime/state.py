@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfc.ir.errors import InternalError, RunError
+from tfc.ir.errors import InternalError, RunError, UninitializedError
 from tfc.ir.graph import Value
 
 from .memory import Arenas, aligned_zeros
@@ -16,35 +16,55 @@ Array = np.ndarray[Any, Any]
 
 
 class Variable:
-    """A variable's memory, which stays where it is, and whether it has been given a value."""
+    """A variable's memory and whether it has a value.
 
-    __slots__ = ("array", "ready")
+    The memory of one of a fixed shape stays where it is; one of no fixed shape has new memory with each new value, and
+    none before the first.
+    """
 
-    def __init__(self, array: Array) -> None:
-        self.array = array
+    __slots__ = ("array", "key", "loc", "ready", "type")
+
+    def __init__(self, value: Value) -> None:
+        self.key: str = value.node.attrs["key"]
+        self.loc = value.node.loc
+        self.type = value.type
         self.ready = False
+        shape = tuple(d for d in value.type.shape or () if isinstance(d, int))
+        self.array: Array | None = aligned_zeros(shape, value.type.dtype.np) if value.type.is_static else None
+
+    @property
+    def memory(self) -> Array:
+        """The array of a variable that has one. Raises UninitializedError where there is none."""
+        if self.array is None:
+            raise self.uninitialized()
+        return self.array
+
+    def uninitialized(self) -> UninitializedError:
+        return UninitializedError(
+            f"Attempting to use uninitialized value {self.key}: the variable made at {self.loc} has no value yet"
+        )
 
 
 class State:
     """What runs share: variables by their keys, scratch memory, the lock of runs that update variables."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        self.updating = threading.Lock()
         self.arenas = Arenas()
         self.closed = False
         self._variables: dict[str, Variable] = {}
+        self._registering = threading.Lock()
 
     def variable(self, value: Value) -> Variable:
-        """The variable of a `variable` node's value; the first call gives it memory."""
-        key, type_ = value.node.attrs["key"], value.type
-        shape = tuple(d for d in type_.dims if isinstance(d, int))
-        with self.lock:
+        """The variable that a `variable` node's value stands for."""
+        with self._registering:
             self.check_open()
+            key = value.node.attrs["key"]
             found = self._variables.get(key)
             if found is None:
-                found = self._variables[key] = Variable(aligned_zeros(shape, type_.dtype.np))
-            if (found.array.dtype, found.array.shape) != (type_.dtype.np, shape) or len(shape) != type_.rank:
-                raise InternalError(f"variable {key} of {found.array.dtype}{found.array.shape} is {type_} elsewhere")
+                found = self._variables[key] = Variable(value)
+            if found.type != value.type:
+                raise InternalError(f"variable {key} of {found.type} is {value.type} elsewhere")
             return found
 
     def check_open(self) -> None:
@@ -54,6 +74,6 @@ class State:
 
     def close(self) -> None:
         """Lets go of the variables; runs that are under way end as they would have."""
-        with self.lock:
+        with self._registering:
             self.closed = True
             self._variables.clear()

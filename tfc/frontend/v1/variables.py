@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfc.ir.graph import Node, Value
 from tfc.ir.op import REGISTRY
+from tfc.ir.types import TensorType
 
 from .basics import GraphKeys, group, no_op
 from .dtypes import DType, as_dtype
@@ -64,6 +65,8 @@ class Variable(Operators):
                 initial = initial_values(graph, initial)
             self._initial = graph.tensor(initial)
             stored = initial.type.shape if shape is None else graph.ir_shape(shape)
+            if not TensorType(initial.type.dtype, stored).is_static:
+                stored = None  # Any assignment may give it another shape.
             attrs = {"dtype": initial.type.dtype, "shape": stored, "key": scope[:-1]}
             node = REGISTRY["variable"].node(graph=graph.ir, name=scope, **attrs)
             self._variable = graph.tensor(node.results[0])
