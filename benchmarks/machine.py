@@ -15,11 +15,11 @@ from .environment import cleared, cores
 
 def machine_facts(threads: int) -> dict[str, str]:
     """What a reader needs to judge a measurement; `threads` decides the cores."""
-    target = host_target()
+    target = host_target(available_targets()[0])
     facts = {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "CPU": cpu_model(),
-        "vectors": f"{available_targets()[0]}, {target.vector_bytes * 8} bits",
+        "vectors": f"{target.name}, {target.vector_bytes * 8} bits",
         "caches": f"L1 {_size(target.l1)}, L2 {_size(target.l2)}, L3 {_size(target.l3)}",
         "cores": f"{os.cpu_count()}, of which used: {', '.join(map(str, cores(threads)))}",
         "load": f"{os.getloadavg()[0]:.2f} before the run",

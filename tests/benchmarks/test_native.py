@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.native import FMAS, load_probes
+from tfc.codegen_llvm import available_targets, host_target
 
 
 @pytest.mark.parametrize("loops", [1, 2, 9])
@@ -35,3 +36,8 @@ def test_stream_reads_each_buffer_in_turn_and_changes_what_is_kept(steps: int) -
     change = (area.view(np.uint32) - before.view(np.uint32))[: (buffers * rotated + kept) // 4]
     np.testing.assert_array_equal(change, [0] * (buffers * rotated // 4) + [steps] * (kept // 4))
     np.testing.assert_array_equal(area[buffers * rotated + kept :], before[buffers * rotated + kept :])
+
+
+def test_a_forced_target_leaves_the_limits_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TFC_TARGET", "generic")
+    assert load_probes().vector_bytes == host_target(available_targets()[0]).vector_bytes
