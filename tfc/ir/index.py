@@ -135,6 +135,14 @@ def symbols_of(*dims: Dim) -> frozenset[str]:
     return frozenset(s for d in dims if isinstance(d, Index) for s in d.symbols)
 
 
+def symbol_name(x: Dim) -> str | None:
+    """The name of the symbol that a dim is; None for any other dim."""
+    if isinstance(x, Index) and len(x.symbols) == 1:
+        (name,) = x.symbols
+        return name if x == Index.symbol(name) else None
+    return None
+
+
 def bounds(x: Dim, ranges: Ranges) -> tuple[int | None, int | None]:
     """Inclusive bounds of an expression by interval arithmetic; None where there is none."""
     if isinstance(x, int):

@@ -12,10 +12,12 @@ for the variable itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tfc.ir.errors import GraphError
 from tfc.ir.graph import Graph, Node, Value
+from tfc.ir.index import Dim, Index, floordiv, linear_in, subs, symbol_name, symbols_of
 from tfc.ir.op import REGISTRY
 from tfc.ir.types import TensorType, int64
 
@@ -28,14 +30,14 @@ def extract(
 ) -> Graph:
     """The pure graph that computes `fetches` (a Node stands for its effects) from `feeds`.
 
-    Its first nodes are placeholders for the feeds, in their order and of the given types; its outputs are the fetched
-    values in their order. Raises GraphError for values of another graph.
+    Its first nodes are placeholders for the feeds, in their order and of the given types (else the feeds' own); its
+    outputs are the fetched values in their order. Raises GraphError for values of another graph.
     """
     for f in (*fetches, *feeds):
         owner = f.graph if isinstance(f, Node) else f.node.graph
         if owner is not graph:
             raise GraphError(f"{f.name} is not of this graph")
-    return _Extraction(graph, feeds, types or [v.type for v in feeds]).run(fetches)
+    return _Extraction(graph, feeds, types or _open_types(feeds)).run(fetches)
 
 
 def reachable(fetches: Sequence[Value | Node], fed: frozenset[Value]) -> set[Node]:
@@ -52,15 +54,32 @@ def reachable(fetches: Sequence[Value | Node], fed: frozenset[Value]) -> set[Nod
     return seen
 
 
+def _open_types(feeds: Sequence[Value]) -> list[TensorType]:
+    """The types of feeds with a new symbol for each dim that is made of symbols which no feed's dim is."""
+    given = {name for v in feeds for d in v.type.shape or () if (name := symbol_name(d)) is not None}
+
+    def dim(where: str, d: Dim) -> Dim:
+        return d if symbols_of(d) <= given else Index.symbol(where)
+
+    shapes = [v.type.shape for v in feeds]
+    opened = [s if s is None else tuple(dim(f"f{k}_{a}", d) for a, d in enumerate(s)) for k, s in enumerate(shapes)]
+    return [TensorType(v.type.dtype, shape) for v, shape in zip(feeds, opened, strict=True)]
+
+
 class _Extraction:
     def __init__(self, graph: Graph, feeds: Sequence[Value], types: Sequence[TensorType]) -> None:
         self.graph = graph
         self.new = Graph(graph.name)
         self.values: dict[Value, Value] = {}
+        self.dims: dict[str, Dim] = {}
+        """What symbols of the graph stand for, where the run knows more than the graph."""
         for v, t in zip(feeds, types, strict=True):
             with self.new.at(v.node.loc):
                 fed = REGISTRY["placeholder"](graph=self.new, name=v.node.name, dtype=t.dtype, shape=t.shape)
             self.values[v] = fed
+        self.given = {symbol_name(d) for t in types for d in t.shape or ()}
+        for v, t in zip(feeds, types, strict=True):
+            self.learn(v.type, t)
         self.fed = frozenset(feeds)
         self.versions: dict[Node, list[tuple[int, Value]]] = {}
         """Per variable, its values in order, each with the bit of the assignment that made it (0: before the run)."""
@@ -96,7 +115,7 @@ class _Extraction:
         for p in (*(v.node for v in node.operands if v not in self.fed), *node.control):
             before |= self.before.get(p, 0)
         if node.op.name == "variable":
-            first = self.new.add(node.op, (), node.attrs, name=node.name)
+            first = self.new.add(node.op, (), self.attrs(node), name=node.name)
             self.versions[node] = [(0, first.results[0])]
             self.bind(node, [first.results[0]])
         elif node.op.name in ASSIGN:
@@ -105,12 +124,25 @@ class _Extraction:
             self.draw(node, before)
         elif not all(v in self.values for v in node.results):
             operands = [self.read(v, before) for v in node.operands]
-            self.bind(node, self.new.add(node.op, operands, node.attrs, name=node.name).results)
+            self.bind(node, self.new.add(node.op, operands, self.attrs(node), name=node.name).results)
         self.before[node] = before
 
     def bind(self, node: Node, results: Sequence[Value]) -> None:
         for old, new in zip(node.results, results, strict=True):
             self.values.setdefault(old, new)
+            self.learn(old.type, new.type)
+
+    def learn(self, old: TensorType, new: TensorType) -> None:
+        """Takes from a value's dims in the run what a symbol in its dims in the graph stands for."""
+        for d, known in zip(old.shape or (), new.shape or (), strict=False):
+            names = sorted(symbols_of(d) - self.given - self.dims.keys())
+            if d != known and len(names) == 1:
+                linear = linear_in(d, names[0])
+                if linear is not None and isinstance(linear[0], int):
+                    self.dims[names[0]] = floordiv(known - linear[1], linear[0])
+
+    def attrs(self, node: Node) -> dict[str, Any]:
+        return {k: _known(v, self.dims) for k, v in node.attrs.items()} if self.dims else node.attrs
 
     def read(self, v: Value, before: int) -> Value:
         """A value as a node sees it that runs after the assignments of `before`."""
@@ -144,8 +176,14 @@ class _Extraction:
             raise GraphError(f"{node.op.name} {node.name} at {node.loc}: its counter is not a variable")
         counter = self.versions[variable][-1][1]
         operands = [counter, *(self.read(v, before) for v in node.operands[1:])]
-        drawn = self.new.add(node.op, operands, node.attrs, name=node.name)
+        drawn = self.new.add(node.op, operands, self.attrs(node), name=node.name)
         self.bind(node, drawn.results)
         assert node.op.draws is not None
         blocks = REGISTRY["dim"](graph=self.new, value=node.op.draws(drawn.type), dtype=int64)
         self.set(variable, node, REGISTRY["add"](counter, blocks))
+
+
+def _known(attr: Any, dims: Mapping[str, Dim]) -> Any:
+    if isinstance(attr, Index):
+        return subs(attr, dims)
+    return tuple(_known(a, dims) for a in attr) if isinstance(attr, tuple) else attr

@@ -122,7 +122,24 @@ def _infer_again(graph: Graph, inputs: Mapping[Node, tuple[Dim, ...]], shapes: D
             return new.add(node.op, (), attrs, name=node.name).results
         return None
 
-    return rebuild(graph, rule, shapes=shapes, attrs=lambda given: {k: _resolve(v, shapes) for k, v in given.items()})
+    new = rebuild(graph, rule, shapes=shapes, attrs=lambda given: {k: _resolve(v, shapes) for k, v in given.items()})
+    for variable, value in new.updates:
+        _keep_shape(shapes, variable, value)
+    return new
+
+
+def _keep_shape(shapes: Decided, variable: Value, new: Value) -> None:
+    """A variable's new value has the shape that the variable has."""
+    try:
+        shapes.same(variable.type.rank, new.type.rank, "rank of variable and value")
+        for k, (a, b) in enumerate(zip(variable.type.dims, new.type.dims, strict=True)):
+            shapes.same(a, b, f"dim {k} of variable and value")
+    except ShapeError as error:
+        name = variable.node.attrs["key"]
+        raise ShapeError(
+            f"assignment to {name} made at {variable.node.loc} of the {new.node.op} {new.node.name} at "
+            f"{new.node.loc}: {error}"
+        ) from None
 
 
 def _resolve(attr: Any, shapes: Decided) -> Any:
