@@ -43,7 +43,10 @@ class Decided(Shapes):
         return subs(d, self.known)
 
     def value(self, d: Dim) -> int:
-        found = subs(d, self.hints)
+        try:
+            found = subs(d, self.hints)
+        except ZeroDivisionError:
+            raise ShapeError(f"dim {d} divides by 0") from None
         if not isinstance(found, int):
             raise ShapeError(f"dim {d} is not known when the run starts")
         return found

@@ -11,7 +11,7 @@ import numpy as np
 from tfc.ir.errors import DTypeError, ShapeError
 from tfc.ir.graph import Loc, Value
 from tfc.ir.index import Index
-from tfc.ir.types import DType, Shape
+from tfc.ir.types import DTYPES, DType, Shape
 
 Array = np.ndarray[Any, Any]
 
@@ -70,12 +70,13 @@ class Feed:
     def cast(self, found: Array, given: Any) -> Array:
         """An array of another dtype in the tensor's own."""
         wanted = self.dtype
-        if found.dtype.kind not in "biuf" and found.dtype.name != "bfloat16":
-            raise DTypeError(f"{self.refusal(given)}: it holds {found.dtype}")
+        if found.dtype.kind not in "biuf" and found.dtype.name not in DTYPES:
+            raise DTypeError(f"{self.refusal(given)}: expected numbers, got {found.dtype.name}")
         with np.errstate(all="ignore"):
             cast = found.astype(wanted.np, order="C")
-            if not wanted.is_float and not np.array_equal(cast, found):
-                raise DTypeError(f"{self.refusal(given)}: not all of its {found.dtype} values are of {wanted}")
+            lost = np.zeros(()) if wanted.is_float else cast != found
+        if lost.any():
+            raise DTypeError(f"{self.refusal(given)}: {found[lost][0]} is no {wanted}")
         return cast
 
     def check_shape(self, shape: tuple[int, ...]) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tfc.ir.errors import InternalError, RunError, ShapeError
-from tfc.ir.index import Dim, Index, subs
+from tfc.ir.errors import RunError, ShapeError
+from tfc.ir.index import Dim, Index, subs, symbol_name
 from tfc.ir.kernel import Buffer
 
 from .compilation import Compilation
@@ -64,10 +64,14 @@ class Loaded:
         pairs = [(d, n) for known, shape in zip(inputs, shapes, strict=True) for d, n in zip(known, shape, strict=True)]
         dims: dict[str, int] = {}
         for d, n in pairs:
-            if isinstance(d, Index) and d == Index.symbol(str(d)):
-                dims.setdefault(str(d), n)
-        fits = all(subs(d, dims) == n for d, n in pairs)
-        fits = fits and all(subs(a, dims) == subs(b, dims) for a, b in self.shape_class.guards)
+            name = symbol_name(d)
+            if name is not None:
+                dims.setdefault(name, n)
+        try:
+            fits = all(subs(d, dims) == n for d, n in pairs)
+            fits = fits and all(subs(a, dims) == subs(b, dims) for a, b in self.shape_class.guards)
+        except ZeroDivisionError:
+            return None
         return dims if fits else None
 
 
@@ -112,7 +116,7 @@ class Bound:
 def _known(d: Dim, dims: Mapping[str, int]) -> int:
     found = subs(d, dims)
     if not isinstance(found, int):
-        raise InternalError(f"dim {d} is not known when the run starts")
+        raise ShapeError(f"dim {d} is not known when the run starts")
     return found
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tfc.ir.errors import RunError
 from tfc.ir.graph import Graph, Node, Value
+from tfc.ir.index import Index, symbols_of
 from tfc.passes.extract import extract
 
 from .execution import Execution
@@ -38,9 +39,9 @@ class Session:
 
     def _make(self, fetches: tuple[Value | Node, ...], feeds: tuple[Value, ...]) -> Call:
         pure = extract(self.graph, fetches, feeds)
-        needed = [n.results[0] for n in pure.nodes if n.op.name == "placeholder"][len(feeds) :]
-        if needed:
-            return _refuse(missing(needed[0]))
+        unfed = _unfed(self.graph, pure, feeds)
+        if unfed is not None:
+            return _refuse(missing(unfed))
         execution = Execution(pure, feeds_of(feeds), self._state)
         if not any(isinstance(f, Node) for f in fetches):
             return execution
@@ -57,6 +58,25 @@ class Session:
         with self._preparing:
             self._prepared.clear()
         self._state.close()
+
+
+def _unfed(graph: Graph, pure: Graph, feeds: tuple[Value, ...]) -> Value | None:
+    """A placeholder that a pure graph of `graph` needs beyond its feeds, for its value or for a dim of it."""
+    placeholders = [n.results[0] for n in pure.nodes if n.op.name == "placeholder"]
+    if len(placeholders) > len(feeds):
+        return placeholders[len(feeds)]
+    given = symbols_of(*(d for v in placeholders for d in v.type.shape or ()))
+    needed = {s for n in pure.nodes for attr in n.attrs.values() for s in _symbols(attr)} - given
+    candidates = (n.results[0] for n in graph.nodes if needed and n.op.name == "placeholder")
+    return next((v for v in candidates if needed & symbols_of(*(v.type.shape or ()))), None)
+
+
+def _symbols(attr: Any) -> Iterator[str]:
+    if isinstance(attr, tuple):
+        for a in attr:
+            yield from _symbols(a)
+    elif isinstance(attr, Index):
+        yield from attr.symbols
 
 
 def _refuse(message: str) -> Call:

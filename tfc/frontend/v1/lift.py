@@ -37,8 +37,8 @@ def as_array(x: Any, of: types.DType | None = None) -> Array:
         if None in x:
             raise ValueError(f"Cannot convert a partially known TensorShape to a Tensor: {x}")
     if isinstance(x, (np.ndarray, np.generic)):
-        array = np.asarray(x)
-        return array if of is None else array.astype(of.np)
+        # A copy: the caller may write to the array later.
+        return np.array(x).astype(x.dtype.newbyteorder("=") if of is None else of.np, copy=False)
     if x is None:
         raise ValueError("None values not supported.")
     array = np.array(_plain(x))
