@@ -122,7 +122,7 @@ def _weight(node: Node) -> int:
     if node.op.scalar is None:
         return 1 if node.operands else 0
     args = [Name(o.type.dtype, "x") for o in node.operands]
-    prims = [e for e in subexprs(node.op.scalar(*args)) if isinstance(e, Prim)]
+    prims = [e for e in subexprs(node.op.scalar(*args, **node.attrs)) if isinstance(e, Prim)]
     return sum(_PRIM_WEIGHT.get(p.op, 1) for p in prims)
 
 
@@ -189,7 +189,7 @@ class StageBuilder:
         node, op = v.node, v.node.op
         if op.scalar is not None:
             args = [self.element(o, broadcast_index(at, o.type.dims)) for o in node.operands]
-            result = op.scalar(*args)
+            result = op.scalar(*args, **node.attrs)
         elif op.element is not None:
             outer = self.node, self.shared
             self.node, self.shared = node, False
