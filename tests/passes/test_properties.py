@@ -134,7 +134,7 @@ def build(choices: Sequence[Choice]) -> Graph:
             evaluate(graph, known, [made])
         except (TfcError, ValueError):  # these operands do not go together, or not for the dims that are fed
             continue
-        if made.type.rank <= 3:
+        if made.type.shape is not None and made.type.rank <= 3:
             values.append(made)
     graph.outputs = values[-4:]
     return graph

@@ -34,6 +34,16 @@ class Shapes:
             raise ShapeError(f"{what}: {a} and {b} differ")
         return b
 
+    def at_most(self, a: Dim, b: Dim, otherwise: str) -> None:
+        """Raises ShapeError where a dim is known to be more than another; it says `otherwise`, with `{a}` and `{b}`."""
+        difference = a - b
+        if isinstance(difference, int) and difference > 0:
+            raise ShapeError(otherwise.format(a=a, b=b))
+
+    def is_one(self, d: Dim) -> bool | None:
+        """Whether a dim is 1; None where that is not known."""
+        return d == 1 if isinstance(d, int) else None
+
     def broadcast_dim(self, a: Dim, b: Dim) -> Dim:
         """The dim of two that are broadcast together as NumPy does."""
         if isinstance(a, int) and isinstance(b, int) and a != b and 1 not in (a, b):

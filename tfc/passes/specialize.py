@@ -1,8 +1,9 @@
 """From a graph with dims left open to the graph of one shape class.
 
 What a broadcast or a contraction needs to know of two unknown dims is decided by the dims that were fed, and each
-decision is kept as a guard: an equation between dims. The compiled program serves every run whose dims fulfil its
-guards, so a new batch size finds the same program, and only feeds that broadcast in another way make another.
+decision is kept as a guard: an equation between dims, or between functions of them. The compiled program serves every
+run whose dims fulfil its guards, so a new batch size finds the same program, and only feeds that broadcast in another
+way make another.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from tfc.ir.errors import ShapeError
 from tfc.ir.graph import Graph, Node, Value, rebuild
-from tfc.ir.index import Dim, Index, subs, symbols_of
+from tfc.ir.index import Dim, Index, bounds, maximum, minimum, subs, symbols_of
 from tfc.ir.op import Shapes
 
 Guard = tuple[Dim, Dim]
@@ -61,7 +62,7 @@ class Decided(Shapes):
 
     def equate(self, a: Dim, b: Dim) -> Dim:
         """Takes two dims for equal, and one of them, if it is a symbol, for the other's name."""
-        self.guards.append((a, b))
+        self.keep(a, b)
         for one, other in ((a, b), (b, a)):
             name = _symbol(one)
             if name is not None and name not in symbols_of(other):
@@ -69,6 +70,31 @@ class Decided(Shapes):
                 self.known[name] = other
                 return other
         return a
+
+    def at_most(self, a: Dim, b: Dim, otherwise: str) -> None:
+        """Keeps `a <= b` as the equation `max(a, b) == b`, where it is not known anyway."""
+        a, b = self.resolve(a), self.resolve(b)
+        room = bounds(b - a, {})[0]
+        if room is not None and room >= 0:
+            return
+        if self.value(a) > self.value(b):
+            raise ShapeError(otherwise.format(a=self.value(a), b=self.value(b)))
+        self.keep(maximum(a, b), b)
+
+    def is_one(self, d: Dim) -> bool:
+        """Keeps that a dim is not 1 as the equation `max(min(d, 2 - d), 0) == 0`."""
+        d = self.resolve(d)
+        if isinstance(d, int):
+            return d == 1
+        if self.value(d) == 1:
+            self.equate(d, 1)
+            return True
+        self.keep(maximum(minimum(d, 2 - d), 0), 0)
+        return False
+
+    def keep(self, a: Dim, b: Dim) -> None:
+        if (a, b) not in self.guards:
+            self.guards.append((a, b))
 
     def broadcast_dim(self, a: Dim, b: Dim) -> Dim:
         a, b = self.resolve(a), self.resolve(b)

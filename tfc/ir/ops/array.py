@@ -251,23 +251,29 @@ expand_dims: Op = declare(
 """A dim of 1 put in, so that it is the result's axis `axis`."""
 
 
-def _squeezed(dims: Shape, axes: Sequence[int] | None) -> tuple[int, ...]:
-    return tuple(k for k, d in enumerate(dims) if d == 1) if axes is None else normalize_axes(axes, len(dims))
-
-
 def _squeeze_type(shapes: Shapes, x: TensorType, *, axes: Sequence[int] | None) -> TensorType:
     if x.shape is None:
         return TensorType(x.dtype, None)
-    out = _squeezed(x.shape, axes)
+    if axes is None:
+        ones = [shapes.is_one(d) for d in x.shape]
+        known = None if None in ones else tuple(d for d, one in zip(x.shape, ones, strict=True) if not one)
+        return TensorType(x.dtype, known)
+    out = normalize_axes(axes, len(x.shape))
     for k in out:
         shapes.same(x.shape[k], 1, f"dim {k} and the 1 that can be squeezed")
     return TensorType(x.dtype, tuple(d for k, d in enumerate(x.shape) if k not in out))
 
 
 def _squeeze_element(b: Element, n: Node, at: Shape) -> Expr:
-    dims = n.operands[0].type.dims
-    out, left = _squeezed(dims, n.attrs["axes"]), iter(at)
-    return b.operand(0, tuple(0 if k in out else next(left) for k in range(len(dims))))
+    """The dims that are left stand in the result as they stood, so an equal one is not taken out."""
+    dims, kept, place = n.operands[0].type.dims, n.type.dims, list[Dim]()
+    axes = range(len(dims)) if n.attrs["axes"] is None else normalize_axes(n.attrs["axes"], len(dims))
+    left = 0
+    for k, d in enumerate(dims):
+        stays = k not in axes or (n.attrs["axes"] is None and left < len(kept) and kept[left] == d)
+        place.append(at[left] if stays else 0)
+        left += stays
+    return b.operand(0, tuple(place))
 
 
 squeeze: Op = declare(
@@ -279,7 +285,7 @@ squeeze: Op = declare(
     attrs=("axes",),
     onnx="Squeeze",
 )
-"""Dims of 1 taken out: those of `axes`, or all that are known to be 1."""
+"""Dims of 1 taken out: those of `axes`, or all that are 1, for which the dims must be known."""
 
 
 # arrays of dims

@@ -83,7 +83,8 @@ def same_shape(a: Value, b: Value) -> bool:
     return a.type.shape is not None and a.type.shape == b.type.shape
 
 
-def _sum_to_type(shapes: Shapes, x: TensorType, like: TensorType) -> TensorType:
+def _like_type(shapes: Shapes, x: TensorType, like: TensorType) -> TensorType:
+    shapes.broadcast(x.shape, like.shape)
     return TensorType(x.dtype, like.shape)
 
 
@@ -112,7 +113,7 @@ def _sum_to_grad(node: Node, dy: Value) -> list[Value | None]:
     return [broadcast_like(dy, node.operands[0]), None]
 
 
-sum_to: Op = declare("sum_to", _sum_to_type, ref=_sum_to_ref, decompose=_sum_to_graph, grad=_sum_to_grad)
+sum_to: Op = declare("sum_to", _like_type, ref=_sum_to_ref, decompose=_sum_to_graph, grad=_sum_to_grad)
 """The first operand summed over the axes along which the second's shape was broadcast to make it."""
 
 
@@ -122,7 +123,7 @@ def _broadcast_like_graph(node: Node) -> Value:
 
 broadcast_like: Op = declare(
     "broadcast_like",
-    lambda shapes, x, like: TensorType(x.dtype, like.shape),
+    _like_type,
     ref=lambda x, like: np.broadcast_to(x, like.shape),
     decompose=_broadcast_like_graph,
     grad=lambda node, dy: [sum_to(dy, node.operands[0]), None],

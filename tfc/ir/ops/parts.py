@@ -30,24 +30,26 @@ Pairs = Sequence[tuple[Dim, Dim]]
 # slice and its inverse
 
 
-def _check_slice(dims: Shape | None, starts: Shape, sizes: Shape, steps: Sequence[int]) -> None:
+def _check_slice(shapes: Shapes, dims: Shape | None, starts: Shape, sizes: Shape, steps: Sequence[int]) -> None:
     """Raises ShapeError where a slice is known to leave an array."""
     ranks = {len(starts), len(sizes), len(steps), *(() if dims is None else (len(dims),))}
     if len(ranks) != 1:
         raise ShapeError(f"starts {starts}, sizes {sizes} and steps {tuple(steps)} do not fit the rank")
     if 0 in steps:
         raise ShapeError("a step of 0")
-    if any(isinstance(n, int) and n < 0 for n in sizes):
-        raise ShapeError(f"a negative size in {sizes}")
+    for n in sizes:
+        shapes.at_most(0, n, "the size {b} of a slice is negative")
     for d, start, n, step in zip(dims or (), starts, sizes, steps, strict=False):
+        if n == 0:
+            continue
         last = start + (n - 1) * step
-        outside = [i for i in (start, last) if isinstance(i, int) and (i < 0 or (isinstance(d, int) and i >= d))]
-        if outside and n != 0 and isinstance(n, int):
-            raise ShapeError(f"a slice reads index {outside[0]} of a dim of {d}")
+        low, high = (start, last) if step > 0 else (last, start)
+        shapes.at_most(0, low, "a slice reads index {b}")
+        shapes.at_most(high, d - 1, "a slice reads index {a}, the last is {b}")
 
 
 def _slice_type(shapes: Shapes, x: TensorType, *, starts: Shape, sizes: Shape, steps: Sequence[int]) -> TensorType:
-    _check_slice(x.shape, starts, sizes, steps)
+    _check_slice(shapes, x.shape, starts, sizes, steps)
     return TensorType(x.dtype, tuple(sizes))
 
 
@@ -76,7 +78,7 @@ slice_: Op = declare(
 
 def _unslice_type(shapes: Shapes, x: TensorType, *, shape: Shape, starts: Shape, steps: Sequence[int]) -> TensorType:
     if x.shape is not None:
-        _check_slice(tuple(shape), starts, x.shape, steps)
+        _check_slice(shapes, tuple(shape), starts, x.shape, steps)
     return TensorType(x.dtype, tuple(shape))
 
 
@@ -281,10 +283,10 @@ def _pad_type(shapes: Shapes, x: TensorType, *, paddings: Pairs, value: float, m
     if len(paddings) != len(x.shape):
         raise ShapeError(f"{len(paddings)} paddings for rank {len(x.shape)}")
     for d, pair in zip(x.shape, paddings, strict=True):
-        widest = [p for p in pair if isinstance(p, int)]
-        room = d - MIRROR[mode] if mode in MIRROR else None
-        if any(p < 0 or (isinstance(room, int) and p > room) for p in widest):
-            raise ShapeError(f"a dim of {d} cannot be padded by {tuple(pair)} in mode {mode}")
+        for p in pair:
+            shapes.at_most(0, p, "a padding of {b}")
+            if mode in MIRROR:
+                shapes.at_most(p, d - MIRROR[mode], f"mode {mode} pads a dim of {d} by {{b}} at most, not {{a}}")
     return TensorType(x.dtype, tuple(d + a + z for d, (a, z) in zip(x.shape, paddings, strict=True)))
 
 

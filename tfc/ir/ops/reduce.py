@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import expr as E
-from ..errors import DTypeError, ShapeError
+from ..errors import DTypeError
 from ..index import Dim, product
 from ..op import REGISTRY, Op, Shapes, declare, normalize_axes
 from ..types import DType, TensorType, dtype, int32, int64
@@ -252,8 +252,7 @@ def _arg_type(shapes: Shapes, x: TensorType, *, axis: int, dtype: DType) -> Tens
     if x.shape is None:
         return TensorType(dtype, None)
     (k,) = normalize_axes((axis,), len(x.shape))
-    if x.shape[k] == 0:
-        raise ShapeError(f"axis {axis} of {x} is empty")
+    shapes.at_most(1, x.shape[k], f"axis {axis} is empty")
     return TensorType(dtype, (*x.shape[:k], *x.shape[k + 1 :]))
 
 
