@@ -163,6 +163,11 @@ class Compiled:
         """The graph that is traced for the function's specs. Raises TraceError where it needs some."""
         return self.lower().graph
 
+    @property
+    def graphs(self) -> list[Graph]:
+        """The graphs that were traced for its calls so far."""
+        return [p.lowered.graph for p in self._programs.values()]
+
     def _statics(self, nums: int | Sequence[int], names: str | Sequence[str]) -> tuple[frozenset[int], frozenset[str]]:
         places = [nums] if isinstance(nums, int) else list(nums)
         called = [names] if isinstance(names, str) else list(names)
