@@ -5,7 +5,7 @@ from .loops import bind, distribute, merge, parallelise, reorder, split, unroll,
 from .nest import ScheduleError
 from .simplify import simplify_kernel
 from .staging import Axis, stage, unguard
-from .storage import compute_at, expand, inline, place, shrink
+from .storage import compute_at, expand, forward, inline, place, shrink
 from .views import flatten, fuse
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "distribute",
     "expand",
     "flatten",
+    "forward",
     "fuse",
     "inline",
     "merge",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from tfc.ir.kernel import Program
+from tfc.ir.kernel import Kernel, Program
 
 from ..target import Target
+from .cpu_gemm import find_gemm, schedule_gemm
+from .cpu_loops import attempt, merge_rows, vector_loops
 from .simplify import simplify_kernel
 
 
@@ -19,4 +21,13 @@ class Schedule:
     name: ClassVar[str] = "schedule"
 
     def apply(self, program: Program) -> Program:
-        return replace(program, kernels=tuple(map(simplify_kernel, program.kernels)))
+        return replace(program, kernels=tuple(schedule_kernel(k, self.target) for k in program.kernels))
+
+
+def schedule_kernel(k: Kernel, target: Target) -> Kernel:
+    """An algorithm as it is to run: the matrix product blocked, rows merged, loops in vectors."""
+    gemm = find_gemm(k)
+    blocked = k if gemm is None else attempt(k, schedule_gemm, gemm, target)
+    if blocked is k:
+        blocked = merge_rows(k)
+    return simplify_kernel(vector_loops(simplify_kernel(blocked), target))

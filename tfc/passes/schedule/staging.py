@@ -230,9 +230,9 @@ def unguard(k: Kernel, var: str, *, outside: Outside = "refuse") -> Kernel:
         -> for i < 6 { t[i] = p[i] + 1.0 }                   for j < 6 { if 6*io + j < n { y[6*io + j] = t[j] } }
 
     All accesses must stay inside, read only memory that was written, and write only local buffers that are read under
-    the same condition. A micro-kernel on zero-filled panels loses its masks so. Loads that would be outside are refused,
-    read the last element instead (`clamp`: `p[min(6*io + i, n - 1)]`), or are masked alone (`mask`: `select(6*io + i <
-    n, p[6*io + i], 0.0)`).
+    the same condition. A micro-kernel on zero-filled panels loses its masks so. Loads that would be outside are
+    refused, read the last element instead (`clamp`: `p[min(6*io + i, n - 1)]`), or are masked alone (`mask`:
+    `select(6*io + i < n, p[6*io + i], 0.0)`).
     """
     place = locate(k, var, "unguard")
     match place.loop.body:

@@ -196,6 +196,34 @@ def inline(k: Kernel, buffer: str) -> Kernel:
     return replace(k, body=map_bodies(k.body, home))
 
 
+def forward(k: Kernel, buffer: str) -> Kernel:
+    """A local buffer of one element that one store beside its allocation sets, as a name for the value.
+
+    alloc t: float32[]; t[] = exp(x[i]); y[i] = t[] * t[]    ->    let t = exp(x[i]); y[i] = t * t
+    """
+    old = _local(k, buffer, "forward")
+    if old.shape or sum(a.writes for a in accesses(k.body) if a.buffer == buffer) != 1:
+        raise ScheduleError("forward", buffer, "it has more than one element, or is written more than once")
+    done: list[str] = []
+
+    def home(siblings: Body) -> Body:
+        if not any(_allocates(s, buffer) for s in siblings):
+            return siblings
+        at = next((n for n, s in enumerate(siblings) if touches(s, buffer)), len(siblings))
+        match siblings[at : at + 1]:
+            case (Store(value=value),) if not any(isinstance(e, Load) and e.buffer == buffer for e in subexprs(value)):
+                done.append(buffer)
+                rest = _read_as(siblings[at + 1 :], buffer, (), Name(old.dtype, buffer))
+                before = tuple(s for s in siblings[:at] if not _allocates(s, buffer))
+                return (*before, Let(buffer, value), *rest)
+        return siblings
+
+    k = replace(k, body=map_bodies(k.body, home))
+    if not done:
+        raise ScheduleError("forward", buffer, "no store beside its allocation sets it before it is read")
+    return k
+
+
 def _stored(nest: Body, buffer: str) -> tuple[Shape, Expr]:
     """The index and the value of the one store in a nest, the value without the nest's own names."""
     stores = [s for s in walk(nest) if isinstance(s, Store)]

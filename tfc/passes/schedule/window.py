@@ -70,17 +70,15 @@ def _least(dims: Sequence[Dim], facts: Facts) -> Dim | None:
     return best
 
 
-def covered_first(
-    body: Body, buffer: Buffer, box: Window, facts: Facts, *, masked: bool = True, masks: Masks = ()
-) -> bool:
+def covered_first(body: Body, buffer: Buffer, box: Window, facts: Facts, *, masks: Masks = ()) -> bool:
     """Whether every element of the window is stored to before anything else is done with it.
 
-    Elements that the masks leave out need no store, nor, unless `masked` is false, those outside of the buffer.
+    Elements that the masks leave out need no store, nor do those outside of the buffer.
     """
     uses = [a for a in accesses(body) if a.buffer == buffer.name]
     first = uses[:1] if uses and uses[0].kind == "store" else []
     stores = first + [a for a in uses[1:2] if first and a.kind == "store" and a.index == first[0].index]
-    return any(_covers(a, buffer, box, masked, masks, facts) and _precedes(a, uses, facts) for a in stores)
+    return any(_covers(a, buffer, box, masks, facts) and _precedes(a, uses, facts) for a in stores)
 
 
 def _precedes(first: Access, uses: Sequence[Access], facts: Facts) -> bool:
@@ -93,8 +91,8 @@ def _precedes(first: Access, uses: Sequence[Access], facts: Facts) -> bool:
     return True
 
 
-def _covers(a: Access, buffer: Buffer, box: Window, masked: bool, masks: Masks, facts: Facts) -> bool:
-    room = {extent - 1 - i for extent, i in zip(buffer.shape, a.index, strict=True)} if masked else set[Dim]()
+def _covers(a: Access, buffer: Buffer, box: Window, masks: Masks, facts: Facts) -> bool:
+    room = {extent - 1 - i for extent, i in zip(buffer.shape, a.index, strict=True)}
     for c in (c for g in a.guards for c in conjuncts(g)):
         inside = is_index_condition(c) and room.issuperset(condition_facts(c))
         if not inside and _said_of_element(c, a) not in masks:
@@ -186,14 +184,14 @@ def known_written(k: Kernel, buffer: Buffer, first: Access, box: Window, masks: 
     """Whether all of a window, under its masks, holds values when the first access to it is made."""
     if buffer.role not in ("local", "out"):
         return True
-    return (first.kind != "store" and _covers(first, buffer, box, True, masks, facts_at(k, ()))) or filled_first(k, buffer)
+    return (first.kind != "store" and _covers(first, buffer, box, masks, facts_at(k, ()))) or filled_first(k, buffer)
 
 
 def filled_first(k: Kernel, b: Buffer) -> bool:
     """Whether a local buffer is filled before anything else is done with it."""
     homes = (body for body in _bodies(k.body) if any(isinstance(s, Alloc) and s.buffer == b for s in body))
     box = Window(tuple(0 for _ in b.shape), b.shape, b.shape)
-    return any(covered_first(body, b, box, facts_at(k, ()), masked=False) for body in homes)
+    return any(covered_first(body, b, box, facts_at(k, ())) for body in homes)
 
 
 def _bodies(body: Body) -> list[Body]:

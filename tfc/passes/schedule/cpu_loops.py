@@ -1,0 +1,216 @@
+"""Loops for the CPU: siblings merged row by row, values kept near, innermost loops in vectors.
+
+Every step is tried and left out where a rewrite declines, so what cannot be shown to be right stays as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from tfc.ir.expr import Prim
+from tfc.ir.index import Dim, linear_in, symbols_of
+from tfc.ir.kernel import Accumulate, Alloc, Body, Buffer, For, If, Kernel, Store, exprs_of, subexprs, walk
+from tfc.ir.types import Shape
+
+from ..target import Target
+from .lanes import accumulate_lanes
+from .loops import merge, reorder, split, unroll, vectorise
+from .nest import ScheduleError, accesses, buffer_table, let_names, locate, touches
+from .staging import Axis, stage
+from .storage import forward, shrink
+from .views import flatten
+
+CHAINS = 4
+"""Independent vectors of a reduction: enough to hide the latency of an addition."""
+
+
+def attempt(k: Kernel, step: Callable[..., Kernel], *args: Any, **options: Any) -> Kernel:
+    """The kernel after a step, or as it is where a rewrite of the step declines."""
+    try:
+        return step(k, *args, **options)
+    except ScheduleError:
+        return k
+
+
+# Rows
+
+
+def merge_rows(k: Kernel) -> Kernel:
+    """Sibling loops over the same rows as one, at every depth, and local buffers cut to what one row needs.
+
+    for i < n { t[i] = .. }  for j < n { y[j] = t[j] }    ->    for i < n { alloc t: float32[]; t[] = ..  y[i] = t[] }
+    """
+    return near(merge_siblings(k, [s.var for s in k.body if isinstance(s, For)]))
+
+
+def near(k: Kernel) -> Kernel:
+    """Local buffers inside the loops whose iterations each use a part of their own; single elements as names."""
+    for name in [s.buffer.name for s in walk(k.body) if isinstance(s, Alloc)]:
+        while (inner := _loop_of_all_uses(k.body, name)) is not None:
+            new = attempt(k, shrink, name, inner)
+            if new is k:
+                break
+            k = new
+        k = attempt(k, forward, name)
+    return k
+
+
+def merge_siblings(k: Kernel, names: Sequence[str]) -> Kernel:
+    """Loops that stand side by side merged as far as that is right and better, then the loops inside of them."""
+    loops = [locate(k, v, "merge").loop for v in names]
+    kept: list[For] = []
+    for loop in loops:
+        into = [one for one in kept if _same_class(one, loop)]
+        merged = next((new for one in into if (new := attempt(k, merge, one.var, loop.var)) is not k), None)
+        if merged is None:
+            kept.append(loop)
+        else:
+            k = merged
+    for loop in kept:
+        inner = locate(k, loop.var, "merge").loop.body
+        k = merge_siblings(k, [s.var for s in inner if isinstance(s, For)])
+    return k
+
+
+def _same_class(one: For, other: For) -> bool:
+    """Whether two loops are better run as one: over rows, or both with a place of its own for each iteration."""
+    if one.extent != other.extent or one.kind != other.kind:
+        return False
+    innermost = [not any(isinstance(s, For) for s in walk(loop.body)) for loop in (one, other)]
+    return not any(innermost) or not (_accumulates_outside(one) or _accumulates_outside(other))
+
+
+def _accumulates_outside(loop: For) -> bool:
+    """Whether a loop accumulates into what does not depend on its variable."""
+    return any(isinstance(s, Accumulate) and loop.var not in symbols_of(*s.index) for s in walk(loop.body))
+
+
+def _loop_of_all_uses(body: Body, buffer: str) -> str | None:
+    """The loop beside a buffer's allocation that alone uses it."""
+    for inner in _bodies(body):
+        if any(isinstance(s, Alloc) and s.buffer.name == buffer for s in inner):
+            users = [s for s in inner if touches(s, buffer)]
+            return users[0].var if len(users) == 1 and isinstance(users[0], For) else None
+    return None
+
+
+def _bodies(body: Body) -> Iterator[Body]:
+    yield body
+    for s in body:
+        if isinstance(s, For):
+            yield from _bodies(s.body)
+        elif isinstance(s, If):
+            yield from _bodies(s.then)
+            yield from _bodies(s.orelse)
+
+
+# Vectors
+
+
+def vector_loops(k: Kernel, target: Target) -> Kernel:
+    """Every innermost serial loop in vectors, where its iterations allow it."""
+    for chain in list(_perfect_nests(k.body)):
+        k = _vector_nest(k, [loop.var for loop in chain], target)
+    return k
+
+
+def _perfect_nests(body: Body) -> Iterator[list[For]]:
+    """Serial loops, each the whole body of the one before, down to an innermost loop."""
+    for s in body:
+        if isinstance(s, If):
+            yield from _perfect_nests(s.then)
+            yield from _perfect_nests(s.orelse)
+        elif isinstance(s, For):
+            chain = [s]
+            while len(chain[-1].body) == 1 and isinstance(inner := chain[-1].body[0], For):
+                chain.append(inner)
+            if any(isinstance(x, For) for x in walk(chain[-1].body)):
+                yield from _perfect_nests(chain[-1].body)
+            elif all(loop.kind == "serial" for loop in chain):
+                yield chain
+
+
+def _vector_nest(k: Kernel, nest: list[str], target: Target) -> Kernel:
+    while len(nest) > 1:
+        into = f"{nest[-2]}_{nest[-1]}"
+        flat = attempt(k, flatten, nest[-2], nest[-1], into=into)
+        if flat is k:
+            break
+        k, nest = flat, [*nest[:-2], into]
+    best = _contiguous(k, nest)
+    if best != nest[-1]:
+        order = [*(v for v in nest if v != best), best]
+        moved = attempt(k, reorder, order)
+        k, nest = moved, nest if moved is k else order
+    loop = locate(k, nest[-1], "vectorise").loop
+    width = target.vector_bytes // _widest(k, loop)
+    if loop.extent == 1 or width < 2:
+        return k
+    writes = [s for s in walk(loop.body) if isinstance(s, (Store, Accumulate))]
+    outside = [_is_fixed(s, loop) for s in writes]
+    if all(outside):
+        return attempt(k, _reduction, loop, width)
+    if any(outside):
+        return k
+    if len(nest) > 1 and len(writes) == 1 and _accumulates_outside(locate(k, nest[-2], "vectorise").loop):
+        columns = attempt(k, _columns, nest[-2], loop, writes[0], width)
+        if columns is not k:
+            return columns
+    return attempt(k, _elements, loop, width)
+
+
+def _elements(k: Kernel, loop: For, width: int) -> Kernel:
+    v = loop.var
+    return vectorise(split(k, v, width, outer=f"{v}_o", inner=f"{v}_l", tail="mask"), f"{v}_l")
+
+
+def _reduction(k: Kernel, loop: For, width: int) -> Kernel:
+    long = not isinstance(loop.extent, int) or loop.extent >= CHAINS * width
+    return accumulate_lanes(k, loop.var, width, name=f"{loop.var}_p", unroll=CHAINS if long else 1)
+
+
+def _columns(k: Kernel, over: str, loop: For, write: Store | Accumulate, width: int) -> Kernel:
+    """A reduction over an outer loop: blocks of columns, their sums in registers over all of it."""
+    v = loop.var
+    vectors = CHAINS if not isinstance(loop.extent, int) else min(CHAINS, -(-loop.extent // width))
+    k = split(k, v, width * vectors, outer=f"{v}_o", inner=f"{v}_b", tail="mask")
+    k = split(k, f"{v}_b", width, outer=f"{v}_u", inner=f"{v}_l")
+    k = reorder(k, [f"{v}_o", over, f"{v}_u", f"{v}_l"])
+    at = next(d for d, i in enumerate(write.index) if v in symbols_of(i))
+    name, layout = f"{v}_r", (Axis(at, step=width), Axis(at, count=width))
+    k = stage(k, write.buffer, name=name, around=over, space="register", layout=layout)
+    for lane in (f"{v}_l", f"{name}_in1", f"{name}_out1"):
+        k = vectorise(k, lane)
+    for vector in (f"{v}_u", f"{name}_in0", f"{name}_out0"):
+        k = unroll(k, vector)
+    return k
+
+
+def _is_fixed(s: Store | Accumulate, loop: For) -> bool:
+    """Whether every iteration of a loop writes the same element."""
+    return not symbols_of(*s.index) & ({loop.var} | let_names(loop.body))
+
+
+def _contiguous(k: Kernel, nest: list[str]) -> str:
+    """The loop of a nest along which most accesses go from one element to the next; the innermost of several."""
+    table = buffer_table(k)
+    body = locate(k, nest[-1], "vectorise").loop.body
+    flats = [_flat(table[a.buffer], a.index) for a in accesses(body) if a.buffer in table]
+    count = {v: sum((form := linear_in(x, v)) is not None and form[0] == 1 for x in flats) for v in nest}
+    return max(reversed(nest), key=lambda v: count[v])
+
+
+def _flat(b: Buffer, index: Shape) -> Dim:
+    total: Dim = 0
+    for i, step in zip(index, b.steps, strict=True):
+        total = total + i * step
+    return total
+
+
+def _widest(k: Kernel, loop: For) -> int:
+    """Bytes of the widest number that a loop computes with; arithmetic on 16-bit floats is done in 32 bits."""
+    table = buffer_table(k)
+    found = [table[a.buffer].dtype for a in accesses(loop.body)]
+    found += [e.dtype for s in walk(loop.body) for x in exprs_of(s) for e in subexprs(x) if isinstance(e, Prim)]
+    return max((4 if d.is_float and d.bits == 16 else d.size for d in found), default=8)
