@@ -1,0 +1,91 @@
+"""Memory: aligned, reused, and where NumPy says it is."""
+
+from __future__ import annotations
+
+import tracemalloc
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tfc.runtime import Executable, Session
+from tfc.runtime.memory import ALIGN, Arenas, address, aligned_copy, aligned_zeros
+
+from .support import Builder
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (0,), (3, 5), (2, 0, 4), (1000,)])
+@pytest.mark.parametrize("of", [np.float32, np.bool_, np.float64, np.int8])
+def test_addresses_are_those_that_numpy_says(shape: tuple[int, ...], of: Any) -> None:
+    for array in (np.ones(shape, of), aligned_zeros(shape, np.dtype(of)), np.ones((3, 4), of)[1:, 2]):
+        assert address(array) == array.__array_interface__["data"][0]
+        assert address(array) == array.ctypes.data
+
+
+@pytest.mark.parametrize("shape", [(), (7,), (33, 2)])
+def test_new_memory_is_aligned(shape: tuple[int, ...]) -> None:
+    for _ in range(5):
+        zeros = aligned_zeros(shape, np.dtype(np.float64))
+        assert address(zeros) % ALIGN == 0
+        np.testing.assert_array_equal(zeros, np.zeros(shape))
+        assert zeros.flags.writeable
+    given = np.arange(100, dtype=np.int64)[::2]
+    copy = aligned_copy(given)
+    assert address(copy) % ALIGN == 0
+    np.testing.assert_array_equal(copy, given)
+    assert aligned_copy(copy) is copy
+
+
+def test_arenas_are_used_again() -> None:
+    arenas = Arenas()
+    small = arenas.take(100)
+    arenas.give(small)
+    assert arenas.take(60) is small
+    arenas.give(small)
+    large = arenas.take(1000)
+    assert large[1] >= 1000
+    assert large[0] % ALIGN == 0
+    other = arenas.take(1000)
+    assert abs(other[0] - large[0]) >= 1000, "pieces in use at once do not overlap"
+    arenas.give(large)
+    arenas.give(other)
+    again = [arenas.take(5) for _ in range(3)]
+    assert {id(p) for p in again[:2]} == {id(large), id(other)}
+    assert id(again[2]) not in (id(large), id(other))
+
+
+def test_programs_of_a_session_share_scratch_memory() -> None:
+    b = Builder()
+    x = b.placeholder("x", ("n", "n"))
+    two = b.op(
+        "matmul", x, b.op("matmul", x, x, transpose_a=False, transpose_b=False), transpose_a=False, transpose_b=False
+    )
+    session = Session(b.graph)
+    for fetches in ((two,), (b.op("neg", two),), (b.op("exp", two), two)):
+        for n in (3, 50, 4):
+            session.prepare(fetches, (x,))([np.zeros((n, n))])
+    assert len(session._state.arenas._free) == 1
+
+
+def test_a_repeated_run_allocates_what_it_returns() -> None:
+    b = Builder()
+    x = b.placeholder("x", ("n", "n"))
+    y = b.op("matmul", x, x, transpose_a=False, transpose_b=False)
+    b.graph.outputs = [
+        b.op(
+            "reduce_sum",
+            b.op("exp", b.op("matmul", y, x, transpose_a=False, transpose_b=False)),
+            axes=None,
+            keepdims=False,
+        )
+    ]
+    run = Executable(b.graph).run
+    value = np.zeros((300, 300), np.float32)
+    run([value])
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for _ in range(10):
+        run([value])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak - before < 4096
