@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .backend import BackEnd, NativeCode
-from .compilation import Compilation, Watch, compile_pure, compile_run
+from .compilation import Compilation, Watch, compile_pure
 from .executable import Executable
 from .session import Session
 
@@ -15,5 +15,4 @@ __all__ = [
     "Session",
     "Watch",
     "compile_pure",
-    "compile_run",
 ]

@@ -8,10 +8,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from tfc.ir.errors import GraphError
-from tfc.ir.graph import Graph, Node, Value
+from tfc.ir.errors import GraphError, UnsupportedError
+from tfc.ir.graph import Graph, Value
 from tfc.ir.kernel import Program
-from tfc.passes.extract import extract
 from tfc.passes.lower import constants_of, lower, variables_of
 from tfc.passes.manager import IR, Pass, PassManager
 from tfc.passes.pipeline import GRAPH_PASSES, program_passes
@@ -77,8 +76,11 @@ def compile_pure(pure: Graph, shapes: Sequence[tuple[int, ...]], watch: Watch = 
     """The stages of a pure graph for feeds of these shapes, one per placeholder in order.
 
     Raises ShapeError, with the user's line, where the shapes do not fit together; GraphError where the watch names an
-    unknown pass.
+    unknown pass; UnsupportedError for a variable of no fixed shape, which `carry` would take out of the graph.
     """
+    for n in pure.nodes:
+        if n.op.name == "variable" and not n.type.is_static:
+            raise UnsupportedError(f"variable {n.attrs['key']} at {n.loc}: its shape is {n.type}, which is not fixed")
     target = back_end().host_target()
     of_programs = program_passes(target)
     known = {*(p.name for p in GRAPH_PASSES), *(p.name for p in of_programs)}
@@ -99,20 +101,6 @@ def compile_pure(pure: Graph, shapes: Sequence[tuple[int, ...]], watch: Watch = 
     program = programs.run(lowered)
     seconds += programs.timings
     return Compilation(pure, shape_class, optimised, lowered, program, target, seconds)
-
-
-def compile_run(
-    graph: Graph,
-    fetches: Sequence[Value | Node],
-    feeds: Sequence[Value],
-    shapes: Sequence[tuple[int, ...]],
-    watch: Watch = UNWATCHED,
-) -> Compilation:
-    """The stages of one run of a graph with effects: of fetches (a Node stands for its effects) from feeds of shapes.
-
-    Raises what `extract` and `compile_pure` raise.
-    """
-    return compile_pure(extract(graph, fetches, feeds), shapes, watch)
 
 
 def _manager(passes: Sequence[Pass[IR]], watch: Watch) -> PassManager[IR]:
