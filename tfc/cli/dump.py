@@ -39,8 +39,8 @@ The stages:
 {chr(10).join(f"  {name:<10} {text}" for name, text in STAGES.items())}
 """
 EPILOG = f"""\
-Shapes of what is fed are those of the run. Where a script does not make it, dims that are open have
-the size of others that are known, else {EXAMPLE}; they decide nothing but what may be broadcast.
+Shapes of what is fed are those of the run. Where the script does not make it, an open dim is as large
+as one at the same place in a shape that is known, else {EXAMPLE}; sizes decide what is broadcast, no more.
 
 examples:
   tfc dump train.py                          the graph of the training step

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from tfc.ir.errors import ShapeError
 from tfc.ir.graph import Graph, Value
@@ -31,37 +31,39 @@ def parse_shape(text: str) -> tuple[str, Shape]:
 def completed(feeds: Sequence[Value], shapes: Sequence[Shape | None]) -> list[Shape]:
     """The shapes of all feeds, with sizes for the dims that are open where a shape is not known.
 
-    An open dim is as large as one in a shape that is known, the batch as a rule, else EXAMPLE. Raises ShapeError for a
-    shape that the feed does not take, and for one that nothing tells the rank of.
+    An open dim is as large as one at the same place in a shape that is known, the batch as a rule, else EXAMPLE. Raises
+    ShapeError for a shape that the feed does not take, and for one that nothing tells the rank of.
     """
-    sizes: dict[str, int] = {}
+    known: dict[str | int, int] = {}
     for v, shape in zip(feeds, shapes, strict=True):
-        if shape is not None:
-            sizes.update(_sizes(v, shape))
-    example = next(iter(sizes.values()), EXAMPLE)
-    return [_example(v, sizes, example) if s is None else s for v, s in zip(feeds, shapes, strict=True)]
+        for axis, d, n in _open_dims(v, shape):
+            known.setdefault(str(d), n)
+            known.setdefault(axis, n)
+    return [_example(v, known) if s is None else s for v, s in zip(feeds, shapes, strict=True)]
 
 
-def _sizes(v: Value, shape: Shape) -> Mapping[str, int]:
-    """What a shape says of the open dims of a feed."""
-    known = v.type.shape
-    if known is None:
-        return {}
-    pairs = list(zip(known, shape, strict=False))
-    if len(known) != len(shape) or any(isinstance(d, int) and d != n for d, n in pairs):
+def _open_dims(v: Value, shape: Shape | None) -> Iterator[tuple[int, Index, int]]:
+    """The open dims of a feed of a known shape: axis, dim and size."""
+    mine = v.type.shape
+    if mine is None or shape is None:
+        return
+    pairs = list(zip(mine, shape, strict=False))
+    if len(mine) != len(shape) or any(isinstance(d, int) and d != n for d, n in pairs):
         raise ShapeError(f"{v.node.name} at {v.node.loc} is {v.type}: it takes no shape {list(shape)}")
-    return {str(d): n for d, n in pairs if isinstance(d, Index)}
+    yield from ((axis, d, n) for axis, (d, n) in enumerate(pairs) if isinstance(d, Index))
 
 
-def _example(v: Value, sizes: Mapping[str, int], example: int) -> Shape:
+def _example(v: Value, known: Mapping[str | int, int]) -> Shape:
     if v.type.shape is None:
         raise ShapeError(
             f"{v.node.name} at {v.node.loc} may be of any rank: say what it is fed, as in --shape {v.node.name}=100,784"
         )
-    return tuple(_size(d, sizes, example) for d in v.type.shape)
+    return tuple(_size(d, axis, known) for axis, d in enumerate(v.type.shape))
 
 
-def _size(d: Dim, sizes: Mapping[str, int], example: int) -> int:
-    found = subs(d, {name: sizes.get(name, example) for name in symbols_of(d)}) if isinstance(d, Index) else d
+def _size(d: Dim, axis: int, known: Mapping[str | int, int]) -> int:
+    if isinstance(d, int):
+        return d
+    found = subs(d, {name: known.get(name, known.get(axis, EXAMPLE)) for name in symbols_of(d)})
     assert isinstance(found, int)
     return found

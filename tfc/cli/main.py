@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from tfc.ir.errors import TfcError
 
+from .script import INTERRUPTED
 from .terminal import print_error
 
 COMMANDS = MappingProxyType(
@@ -23,8 +24,8 @@ COMMANDS = MappingProxyType(
 )
 """Each command's summary; it is the module of its name, with `add_arguments(parser)` and `run(arguments)`."""
 
-INTERRUPTED, UNREAD = 130, 141
-"""Exit statuses: what shells give for a process that SIGINT or SIGPIPE ended."""
+UNREAD = 141
+"""The exit status that shells give for a process that SIGPIPE ended."""
 
 DESCRIPTION = "A compiler from TF1-style tensor graphs and traced Python functions to native code."
 EPILOG = """\

@@ -17,10 +17,10 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises OSError, of the real path, where there can be no such file. What is there and is no file, such as a pipe, is
     written to directly.
     """
-    path = path.resolve()
     if path.exists() and not path.is_file():
         yield path
         return
+    path = path.resolve()
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
     except OSError as error:

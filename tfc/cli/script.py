@@ -14,6 +14,7 @@ from . import names
 
 STDIN = "-"
 INTERRUPTED = 130
+"""The exit status that shells give for a process that SIGINT ended."""
 _HIDDEN = frozenset({__file__, names.__file__})
 """Files whose frames stand in no traceback of the user's: what runs the script, and what finds its imports."""
 
@@ -28,9 +29,7 @@ class Script:
         self.file = "<stdin>" if path == STDIN else path
         self._source: str | bytes = sys.stdin.read() if path == STDIN else Path(path).read_bytes()
         self.module = ModuleType("__main__")
-        self.module.__dict__.update(__builtins__=builtins, __cached__=None)
-        if path != STDIN:
-            self.module.__file__ = path
+        self.module.__dict__.update(__builtins__=builtins, __cached__=None, __file__=self.file)
 
     @property
     def globals(self) -> dict[str, Any]:

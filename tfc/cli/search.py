@@ -25,7 +25,7 @@ from tfc.ir.graph import Graph, Node, Value
 from tfc.passes.extract import ASSIGN, reachable
 
 from .feeds import Shape, placeholders
-from .script import Script
+from .script import INTERRUPTED, Script
 from .watch import Run, Stop, trains, watched
 
 Named = Value | Node | Compiled
@@ -72,6 +72,8 @@ class Search:
             except Stop as stop:
                 self.spaces = list(_spaces_of(stop, self.script.file))
                 return stop.run
+        if status == INTERRUPTED:
+            raise KeyboardInterrupt
         if status:
             raise ScriptError(f"{self.script.file} ended with exit status {status} before there was anything to dump")
         return None
