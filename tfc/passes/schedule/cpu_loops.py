@@ -41,6 +41,8 @@ def merge_rows(k: Kernel) -> Kernel:
 
     for i < n { t[i] = .. }  for j < n { y[j] = t[j] }    ->    for i < n { alloc t: float32[]; t[] = ..  y[i] = t[] }
     """
+    for chain in list(_perfect_nests(k.body)):
+        k = _contiguous_last(k, [loop.var for loop in chain])[0]
     return near(merge_siblings(k, [s.var for s in k.body if isinstance(s, For)]))
 
 
@@ -138,11 +140,7 @@ def _vector_nest(k: Kernel, nest: list[str], target: Target) -> Kernel:
         if flat is k:
             break
         k, nest = flat, [*nest[:-2], into]
-    best = _contiguous(k, nest)
-    if best != nest[-1]:
-        order = [*(v for v in nest if v != best), best]
-        moved = attempt(k, reorder, order)
-        k, nest = moved, nest if moved is k else order
+    k, nest = _contiguous_last(k, nest)
     loop = locate(k, nest[-1], "vectorise").loop
     width = target.vector_bytes // _widest(k, loop)
     if loop.extent == 1 or width < 2:
@@ -192,13 +190,16 @@ def _is_fixed(s: Store | Accumulate, loop: For) -> bool:
     return not symbols_of(*s.index) & ({loop.var} | let_names(loop.body))
 
 
-def _contiguous(k: Kernel, nest: list[str]) -> str:
-    """The loop of a nest along which most accesses go from one element to the next; the innermost of several."""
+def _contiguous_last(k: Kernel, nest: list[str]) -> tuple[Kernel, list[str]]:
+    """A nest with that loop innermost along which most accesses go from one element to the next."""
     table = buffer_table(k)
     body = locate(k, nest[-1], "vectorise").loop.body
     flats = [_flat(table[a.buffer], a.index) for a in accesses(body) if a.buffer in table]
     count = {v: sum((form := linear_in(x, v)) is not None and form[0] == 1 for x in flats) for v in nest}
-    return max(reversed(nest), key=lambda v: count[v])
+    best = max(reversed(nest), key=lambda v: count[v])
+    order = [*(v for v in nest if v != best), best]
+    moved = attempt(k, reorder, order) if best != nest[-1] else k
+    return moved, nest if moved is k else order
 
 
 def _flat(b: Buffer, index: Shape) -> Dim:
