@@ -78,6 +78,20 @@ def test_a_constant_is_its_number_where_it_is_one(value: np.ndarray, title: str)
     assert picture_of(graph).boxes[0].title == title
 
 
+def test_attributes_that_say_something_are_shown() -> None:
+    graph = parse_graph(
+        """
+        graph @g {
+          %x = placeholder() {dtype = float32, shape = [d0, 4]} : float32[d0, 4]
+          %n = dim() {value = 2*d0, dtype = int64} : int64[]
+          %y = matmul(%x, %x) {transpose_a = true, transpose_b = false} : float32[4, 4]
+          return
+        }
+        """
+    )
+    assert [box.title for box in picture_of(graph).boxes] == ["placeholder", "dim value=2*d0", "matmul transpose_a"]
+
+
 def test_long_names_are_cut() -> None:
     graph = Graph()
     constant(graph=graph, value=np.ones(1), name="n" * 100)

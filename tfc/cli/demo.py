@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -80,26 +79,25 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _train(session: Any, model: mnist_softmax.Classifier, data: Datasets, steps: int, batch: int) -> None:
-    """Trains, and says the accuracy on the test set before, after 1 step, after 10, and at the end."""
+    """Trains, and says the accuracy on the test set before, after 1 step, after 10, and at the end.
+
+    A bar shows how far it is, where standard error is a terminal.
+    """
+    from tqdm import tqdm
+
     _say_accuracy("before training", mnist_softmax.accuracy(session, model, data.test))
     marks = {1, 10, steps}
     spent = 0.0
-    for step in _with_progress(steps):
-        start = time.perf_counter()
-        mnist_softmax.optimize(session, model, data.train, batch)
-        spent += time.perf_counter() - start
-        if step in marks:
-            _say_accuracy(
-                f"after {step} step{'s' if step > 1 else ''}", mnist_softmax.accuracy(session, model, data.test)
-            )
+    with tqdm(range(1, steps + 1), desc="training", unit="step", leave=False, disable=None) as bar:
+        for step in bar:
+            start = time.perf_counter()
+            mnist_softmax.optimize(session, model, data.train, batch)
+            spent += time.perf_counter() - start
+            if step in marks:
+                accuracy = mnist_softmax.accuracy(session, model, data.test)
+                bar.clear()
+                _say_accuracy(f"after {step} step{'s' if step > 1 else ''}", accuracy)
     _say(f"trained for {spent:.2f} s, {spent / steps * 1e6:.0f} µs a step with its minibatch")
-
-
-def _with_progress(steps: int) -> Iterator[int]:
-    """1, 2, … steps; with a bar where standard error is a terminal."""
-    from tqdm import tqdm
-
-    return iter(tqdm(range(1, steps + 1), desc="training", unit="step", leave=False, disable=None))
 
 
 def _data(folder: str | None, seed: int) -> Datasets:

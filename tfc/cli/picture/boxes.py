@@ -11,7 +11,7 @@ import numpy as np
 from tfc.ir.attr_text import print_attr
 from tfc.ir.graph import Graph, Node, Value
 
-_UNSAID = frozenset({"dtype", "key", "shape", "value"})
+_UNSAID = frozenset({"dtype", "key", "shape"})
 """Attributes that the type says already, or that are shown in another way."""
 _LONGEST = 40
 """Characters of a line; a longer one is cut."""
@@ -65,10 +65,8 @@ def _ends(graph: Graph) -> Iterator[tuple[str, Value]]:
 
 def _box(node: Node) -> Box:
     op = node.op
-    title = " ".join((op.name, *_said(node.attrs)))
+    title = _constant(node.attrs["value"]) if op.name == "constant" else " ".join((op.name, *_said(node.attrs)))
     lines = [str(v.type) for v in node.results]
-    if op.name == "constant":
-        title = _constant(node.attrs["value"]) or title
     if node.name != op.name:
         lines.append(node.name)
     if node.regions:
@@ -93,10 +91,10 @@ def _said(attrs: dict[str, Any]) -> Iterator[str]:
         yield name if value is True else f"{name}={print_attr(value)}"
 
 
-def _constant(value: np.ndarray[Any, Any]) -> str | None:
+def _constant(value: np.ndarray[Any, Any]) -> str:
     """A constant as a number, where it is the same number everywhere."""
     if not value.size or not (value == value.flat[0]).all():
-        return None
+        return "constant"
     return f"{value.flat[0]:.8g}" if value.dtype.kind == "f" else str(value.flat[0])
 
 

@@ -118,13 +118,14 @@ class _Plan:
     def order(self) -> None:
         """Sorts each layer by the mean place of its neighbours, and keeps the best order that the sweeps found."""
         best, fewest = [list(layer) for layer in self.layers], self._crossings()
+        places = {item: k for row in self.layers for k, item in enumerate(row)}
         for sweep in range(SWEEPS):
             down = sweep % 2 == 0
             neighbours = self.above if down else self.below
             for layer in self.layers if down else reversed(self.layers):
-                places = {item: k for row in self.layers for k, item in enumerate(row)}
                 means = {i: _mean([places[n] for n in neighbours[i]], places[i]) for i in layer}
                 layer.sort(key=means.__getitem__)
+                places.update({item: k for k, item in enumerate(layer)})
             count = self._crossings()
             if count < fewest:
                 best, fewest = [list(layer) for layer in self.layers], count
