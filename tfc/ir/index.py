@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Union
 
 Dim = Union[int, "Index"]
@@ -28,6 +28,13 @@ class Atom:
     @property
     def is_symbol(self) -> bool:
         return not self.args
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.name, self.args))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     def __str__(self) -> str:
         return self.name if self.is_symbol else f"{self.name}({', '.join(map(str, self.args))})"
@@ -123,7 +130,13 @@ def _collect(terms: Iterable[tuple[Monomial, int]]) -> Dim:
     kept = [(m, c) for m, c in total.items() if c]
     if not kept or (len(kept) == 1 and not kept[0][0]):
         return kept[0][1] if kept else 0
-    return Index(tuple(sorted(kept, key=lambda t: (not t[0], -len(t[0]), tuple(map(str, t[0]))))))
+    return Index(tuple(sorted(kept, key=lambda t: _place(t[0])) if len(kept) > 1 else kept))
+
+
+@lru_cache(1 << 14)
+def _place(monomial: Monomial) -> tuple[bool, int, tuple[str, ...]]:
+    """Where a monomial stands in a polynomial: constants last, then by length and text."""
+    return not monomial, -len(monomial), tuple(map(str, monomial))
 
 
 def _call(name: str, *args: Dim) -> Index:
