@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tfc.ir.expr import Prim
-from tfc.ir.index import Dim, linear_in, symbols_of
+from tfc.ir.index import Dim, linear_in, mod, symbols_of
 from tfc.ir.kernel import Accumulate, Alloc, Body, Buffer, For, If, Kernel, Store, exprs_of, subexprs, walk
 from tfc.ir.types import Shape
 
@@ -159,8 +159,12 @@ def _vector_nest(k: Kernel, nest: list[str], target: Target) -> Kernel:
 
 
 def _elements(k: Kernel, loop: For, width: int) -> Kernel:
-    v = loop.var
-    return vectorise(split(k, v, width, outer=f"{v}_o", inner=f"{v}_l", tail="mask"), f"{v}_l")
+    """Whole vectors, then the rest under a mask; masked stores cost several plain ones on some machines."""
+    v, extent = loop.var, loop.extent
+    short = isinstance(extent, int) and extent < 2 * width
+    k = split(k, v, width, outer=f"{v}_o", inner=f"{v}_l", tail="mask" if short else "peel")
+    k = vectorise(k, f"{v}_l")
+    return k if short or mod(extent, width) == 0 else vectorise(k, f"{v}_l_tail")
 
 
 def _reduction(k: Kernel, loop: For, width: int) -> Kernel:
