@@ -1,4 +1,4 @@
-"""The front end's tests run on an engine of NumPy references; whole programs on the runtime too."""
+"""The front end's tests run on an engine of NumPy references and on the runtime."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import pytest
 
 from .reference_engine import ReferenceEngine
 
-ON_BOTH = ("test_ops", "test_optimizers", "test_programs", "test_random", "test_session", "test_variables")
+ENGINES = {"test_graph": ["reference"], "test_errors": ["runtime"]}
+"""The engines of a module whose tests are not for both."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    both = metafunc.module.__name__.rpartition(".")[2] in ON_BOTH
-    metafunc.parametrize("engine", ["reference", "runtime"] if both else ["reference"])
+    engines = ENGINES.get(metafunc.module.__name__.rpartition(".")[2], ["reference", "runtime"])
+    metafunc.parametrize("engine", engines)
 
 
 @pytest.fixture(autouse=True)

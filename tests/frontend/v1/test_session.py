@@ -149,6 +149,29 @@ def test_any_tensor_can_be_fed() -> None:
         np.testing.assert_array_equal(s.run(double, {double: [7]}), [7])
 
 
+def test_dims_of_a_default_that_is_not_fed() -> None:
+    x = tf.placeholder_with_default(np.ones((2, 3), np.float32), [None, 3])
+    rows = tf.shape(x)[0]
+    made = [tf.reshape(x, [rows * 3]), tf.zeros(tf.shape(x)), x * 2]
+    with tf.Session() as s:
+        assert [y.shape for y in s.run(made)] == [(6,), (2, 3), (2, 3)]
+        assert [y.shape for y in s.run(made, {x: np.zeros((5, 3))})] == [(15,), (5, 3), (5, 3)]
+
+
+def test_constants_are_copies_in_native_byte_order() -> None:
+    array = np.arange(5.0)
+    made = [
+        tf.constant(array),
+        tf.constant(array.astype(">i2")),
+        tf.Variable(array).initial_value,
+        array * tf.constant(1.0, "float64"),
+    ]
+    array[:] = 9
+    with tf.Session() as s:
+        for x in s.run(made):
+            assert x.tolist() == [0, 1, 2, 3, 4]
+
+
 def test_feeds_for_tuples_of_tensors() -> None:
     state = Pair(tf.placeholder(tf.float32, [2]), tf.placeholder(tf.float32, [2]))
     total = state.first + state.second

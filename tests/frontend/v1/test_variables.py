@@ -106,6 +106,26 @@ def test_assignments() -> None:
         v.assign(tf.constant([1, 2]))
 
 
+def test_a_variable_of_no_fixed_shape() -> None:
+    x = tf.placeholder(tf.float32, [None, 2])
+    v = tf.Variable(x, validate_shape=False, name="v")
+    grown = v.assign(tf.concat([v, x], 0))
+    slope = tf.gradients(tf.reduce_sum(v * v), v)[0]
+    with tf.control_dependencies([grown]):
+        after = tf.shape(v.read_value())
+    assert v.shape.ndims is None
+    with tf.Session() as s:
+        with pytest.raises(tf.errors.FailedPreconditionError):
+            s.run(slope)
+        s.run(v.initializer, {x: [[1, 2]]})
+        for n in (2, 3, 4):
+            before, later = s.run([tf.shape(v), after], {x: [[3, n]]})
+            assert (before.tolist(), later.tolist()) == ([n - 1, 2], [n, 2])
+        assert s.run(slope).tolist() == [[2, 4], [6, 4], [6, 6], [6, 8]]
+        s.run(v.initializer, {x: np.zeros((0, 2))})
+        assert s.run(v).shape == (0, 2)
+
+
 def test_a_fetch_beside_an_update_is_the_value_before() -> None:
     v = tf.Variable(1.0)
     up = v.assign_add(1.0)
