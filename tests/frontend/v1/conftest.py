@@ -23,7 +23,7 @@ def fresh_graph(engine: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     import tfc.v1 as tf
 
     if engine == "reference":
-        monkeypatch.setattr("tfc.frontend.v1.session.Engine", ReferenceEngine)
+        monkeypatch.setattr("tfc.frontend.v1.session.session_engine", ReferenceEngine)
     tf.reset_default_graph()
     yield
     tf.reset_default_graph()

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
+from tfc.frontend.engine import SessionEngine, session_engine
 from tfc.ir.errors import TfcError
 from tfc.ir.graph import Node, Value
-from tfc.runtime import Session as Engine
 
 from .errors import of_run
 from .graph import Graph, Operation, Tensor, get_default_graph
@@ -82,7 +82,7 @@ class BaseSession:
         if graph is not None and not isinstance(graph, Graph):
             raise TypeError(f"graph must be a tf.Graph, but got {type(graph)}")
         self._graph = graph or get_default_graph()
-        self._engine = Engine(self._graph.ir)
+        self._engine: SessionEngine = session_engine(self._graph.ir)
         self._plans: dict[Any, Plan] = {}
         self._closed = False
 
