@@ -30,10 +30,12 @@ def test_new_memory_is_aligned(shape: tuple[int, ...]) -> None:
         np.testing.assert_array_equal(zeros, np.zeros(shape))
         assert zeros.flags.writeable
     given = np.arange(100, dtype=np.int64)[::2]
-    copy = aligned_copy(given)
-    assert address(copy) % ALIGN == 0
-    np.testing.assert_array_equal(copy, given)
-    assert aligned_copy(copy) is copy
+    for array in (given, given.astype(">i8")):
+        copy = aligned_copy(array, given.dtype)
+        assert address(copy) % ALIGN == 0
+        assert copy.dtype.isnative
+        np.testing.assert_array_equal(copy, given)
+        assert aligned_copy(copy, given.dtype) is copy
 
 
 def test_arenas_are_used_again() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tfc.ir.errors import GraphError, RunError
+from tfc.ir.op import REGISTRY
 from tfc.runtime import Session
 
 from .support import Builder
@@ -112,6 +113,15 @@ def test_values_of_another_graph_are_refused() -> None:
     x = b.placeholder("x")
     with pytest.raises(GraphError, match="x:0 is not of this graph"):
         Session(other.graph).prepare((x,), ())
+
+
+def test_constants_of_any_byte_order_and_layout() -> None:
+    b = Builder()
+    value = np.arange(12, dtype=np.float32).reshape(3, 4)
+    made = [REGISTRY["constant"](graph=b.graph, value=v) for v in (value.T, value[:, ::2], value.astype(">f4"))]
+    outputs = Session(b.graph).prepare((*made, *(b.op("neg", v) for v in made)), ())([])
+    for found, expected in zip(outputs, (value.T, value[:, ::2], value, -value.T, -value[:, ::2], -value), strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_a_closed_session() -> None:

@@ -37,11 +37,11 @@ def aligned_zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     return _aligned(np.zeros(size + ALIGN, np.uint8), size).view(dtype).reshape(shape)
 
 
-def aligned_copy(array: Array) -> Array:
-    """The same elements in row-major order, beginning at a cache line; the array itself where it is so."""
-    if array.flags.c_contiguous and address(array) % ALIGN == 0:
+def aligned_copy(array: Array, dtype: np.dtype[Any]) -> Array:
+    """The same elements as of a dtype, in row-major order from a cache line on; the array itself where it is so."""
+    if array.dtype == dtype and array.flags.c_contiguous and address(array) % ALIGN == 0:
         return array
-    out = aligned_zeros(array.shape, array.dtype)
+    out = aligned_zeros(array.shape, dtype)
     out[...] = array
     return out
 

@@ -48,7 +48,7 @@ class Loaded:
         self.fetches = [s.buffer for s in slots if s.kind == "fetch"]
         self.moving = len(self.fetches) + sum(s.kind == "feed" for s in slots)
         """The slots whose addresses differ from run to run; they are the first."""
-        self.fixed = [aligned_copy(v.node.attrs["value"]) for v in compilation.constants]
+        self.fixed = [aligned_copy(v.node.attrs["value"], v.type.dtype.np) for v in compilation.constants]
         self.fixed = [*(state.variable(v).memory for v in compilation.variables), *self.fixed]
         self.frames: list[Frame] = []
         """Those that no run uses; taking from a list and appending to it are safe on any number of threads."""
