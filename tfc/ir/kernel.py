@@ -109,7 +109,7 @@ class Alloc:
 
 @dataclass(frozen=True)
 class Check:
-    """Where the condition fails, the kernel goes on, but the program ends after it and reports this message's number."""
+    """Where it fails, the kernel goes on, but the program ends after it and reports the message of this number."""
 
     condition: Expr
     message: int

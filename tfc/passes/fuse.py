@@ -13,8 +13,15 @@ from dataclasses import dataclass, field
 
 from tfc.ir.graph import Value
 from tfc.ir.index import Index
+from tfc.ir.types import Shape
 
-from .stages import Plan, Stage
+from .order import Order
+from .stages import Stage
+
+MOST_STAGES = 64
+"""A kernel of more nests than this compiles slowly and keeps nothing near."""
+MOST_BUFFERS = 64
+"""A kernel that reads more buffers than this keeps its arguments in memory."""
 
 
 @dataclass(eq=False)
@@ -23,80 +30,45 @@ class Group:
 
     stages: list[Stage] = field(default_factory=list)
     rows: int | None = None
+    loaded: set[Value] = field(default_factory=set)
 
     @property
-    def anchor(self) -> Stage:
-        return self.stages[0]
+    def dims(self) -> Shape:
+        """The shape of its first value, whose first dims are the row domain of all."""
+        return self.stages[0].value.type.dims
 
 
-def fuse(plan: Plan, stages: list[Stage]) -> list[Group]:
-    """The groups of a plan's stages, in an order in which each comes after those it loads from."""
-    groups: list[Group] = []
+def fuse(stages: list[Stage]) -> Order[Group]:
+    """The groups of stages, each of which comes after those it loads from, in such an order too."""
+    groups: Order[Group] = Order()
     home: dict[Value, Group] = {}
     for stage in stages:
-        producers = [home[v] for v, _ in stage.loads if v in home]
-        group = next((g for g in reversed(groups) if g in producers and _can_join(stage, g, home)), None)
-        if group is None:
-            group = Group()
-            groups.append(group)
+        producers = {home[v] for v, _ in stage.loads if v in home}
+        # The latest first: the others cannot need it, and what was computed last is nearest.
+        for group in sorted(producers, key=groups.place, reverse=True):
+            if _fits(stage, group, home) and groups.add(group, producers - {group}):
+                break
         else:
-            # A group that takes a later stage in must come after all that this stage loads from.
-            groups.remove(group)
-            groups.insert(1 + max((groups.index(p) for p in producers if p is not group), default=-1), group)
-            groups = _ordered(groups, home)
+            group = Group()
+            groups.append(group, producers)
         group.rows = _rows_together(stage, group)
         group.stages.append(stage)
+        group.loaded |= {v for v, _ in stage.loads}
         home[stage.value] = group
     return groups
 
 
-def _ordered(groups: list[Group], home: dict[Value, Group]) -> list[Group]:
-    """Groups in an order of their dependences, as near to the given one as may be."""
-    done: list[Group] = []
-    state: set[int] = set()
-    for start in groups:
-        work = [start]
-        while work:
-            group = work[-1]
-            missing = [p for p in _producers(group, home) if p is not group and id(p) not in state]
-            if missing:
-                work.extend(missing)
-                continue
-            work.pop()
-            if id(group) not in state:
-                state.add(id(group))
-                done.append(group)
-    return done
-
-
-def _producers(group: Group, home: dict[Value, Group]) -> list[Group]:
-    return [home[v] for stage in group.stages for v, _ in stage.loads if v in home]
-
-
-def _depends(group: Group, on: Group, home: dict[Value, Group]) -> bool:
-    """Whether a group needs another to have run, directly or through others."""
-    work, seen = [group], {id(group)}
-    while work:
-        for p in _producers(work.pop(), home):
-            if p is on:
-                return True
-            if id(p) not in seen:
-                seen.add(id(p))
-                work.append(p)
-    return False
-
-
-def _can_join(stage: Stage, group: Group, home: dict[Value, Group]) -> bool:
-    if stage.value.node.op.template is not None:
+def _fits(stage: Stage, group: Group, home: dict[Value, Group]) -> bool:
+    """Whether a group with one more stage can run row by row."""
+    if stage.value.node.op.template is not None or len(group.stages) >= MOST_STAGES:
         return False
-    others = {id(g): g for v, _ in stage.loads if (g := home.get(v)) is not None and g is not group}
-    if any(_depends(g, group, home) for g in others.values()):
+    if len(group.loaded | {v for v, _ in stage.loads}) > MOST_BUFFERS:
         return False
     rows = _rows_together(stage, group)
     if rows is None:
         shape = stage.value.type.dims
-        return all(s.value.type.dims == shape for s in group.stages) and _aligned(stage, group, len(shape), home)
-    if rows == 0 and (stage.rows is not None or stage.value.type.dims != group.anchor.value.type.dims):
+        return group.dims == shape and _aligned(stage, group, len(shape), home)
+    if rows == 0 and (stage.rows is not None or stage.value.type.dims != group.dims):
         return False  # without rows there is nothing to keep near, but for an elementwise end of a reduction
     return rows >= 0 and _aligned(stage, group, rows, home)
 
@@ -106,13 +78,10 @@ def _rows_together(stage: Stage, group: Group) -> int | None:
     if not group.stages:
         return stage.rows
     known = {r for r in (stage.rows, group.rows) if r is not None}
-    if len(known) > 1:
-        return -1
     if not known:
         return None
-    (rows,) = known
-    shapes = {s.value.type.dims[:rows] for s in (*group.stages, stage)}
-    return rows if len(shapes) == 1 else -1
+    rows = known.pop()
+    return rows if not known and group.dims[:rows] == stage.value.type.dims[:rows] else -1
 
 
 def _aligned(stage: Stage, group: Group, rows: int, home: dict[Value, Group]) -> bool:

@@ -31,8 +31,9 @@ from tfc.ir.types import Shape
 from .fuse import Group, fuse
 from .memory import place_slots
 from .nests import build_stages
+from .roots import is_source, is_uniform
 from .schedule.nest import body_symbols, let_names
-from .stages import Plan, is_source, is_uniform
+from .stages import Plan
 
 
 def lower(graph: Graph) -> Program:
@@ -85,21 +86,26 @@ class _Lowering:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.plan = Plan(graph)
-        self.groups = fuse(self.plan, build_stages(self.plan))
-        self.home = {s.value: g for g in self.groups for s in g.stages}
+        self.order = fuse(build_stages(self.plan))
+        self.home = {s.value: g for g in self.order.items for s in g.stages}
+        self.readers: dict[Value, set[Group]] = {}
+        for g in self.order.items:
+            for v in g.loaded:
+                self.readers.setdefault(v, set()).add(g)
+        self.checkers = {g for g in self.order.items if _has_check(g)}
         self.names = dict(self.plan.names)
         self.copies: list[_Copy] = []
+        self.copied: set[Value] = set()
         self.fixed: dict[str, str] = {}
         """Renamed stores: values that live in a variable or a fetch, by their own names."""
-        self.writers: dict[Value, Group] = {}
-        """The groups that write a variable in place: all readers of its old value come before them."""
         self.messages = self.plan.messages
 
     def program(self) -> Program:
         slots = self.outer_slots()
         self.place_updates()
         self.place_outputs()
-        kernels = [self.kernel(k, g) for k, g in enumerate(self.groups)]
+        self.copied = {c.value for c in self.copies}
+        kernels = [self.kernel(k, g) for k, g in enumerate(self.order.items)]
         kernels += [self.copy_kernel(k, c) for k, c in enumerate(self.copies)]
         outer = {s.buffer.name: s for s in slots}
         dims = tuple(
@@ -117,8 +123,8 @@ class _Lowering:
 
     def outer_slots(self) -> list[Slot]:
         slots = [self.slot(n.results[0], "feed", "in") for n in self.graph.nodes if n.op.name == "placeholder"]
-        for k, v in enumerate(self.graph.outputs):
-            slots.append(Slot(Buffer(f"fetch{k}", v.type.dtype, v.type.dims, "out"), "fetch"))
+        for v, fetch in zip(self.graph.outputs, self.plan.fetches, strict=True):
+            slots.append(Slot(Buffer(fetch, v.type.dtype, v.type.dims, "out"), "fetch"))
         slots += [self.slot(v, "variable", "inout") for v in variables_of(self.graph)]
         return slots + [self.slot(v, "constant", "in") for v in constants_of(self.graph)]
 
@@ -130,7 +136,6 @@ class _Lowering:
         for variable, new in self.graph.updates:
             name = self.names[variable]
             if new not in placed and self.order_in_place(variable, new):
-                self.writers[variable] = self.home[new]
                 self.fixed[self.names[new]] = name
                 placed.add(new)
             else:
@@ -142,36 +147,16 @@ class _Lowering:
         False where it cannot.
         """
         writer = self.home[new]
-        if _has_check(writer) or not _overwrites_in_place(writer, variable, new):
+        if writer in self.checkers or not _overwrites_in_place(writer, variable, new):
             return False
-        earlier = [g for g in self.groups if g is not writer and (variable in _loaded(g) or _has_check(g))]
-        after = self.followers(writer)
-        if after.intersection(earlier):
-            return False
-        # The writer and all that needs it move behind these; the rest keeps its order.
-        last = max(map(self.groups.index, earlier), default=-1)
-        late = [g for g in self.groups[: last + 1] if g is writer or g in after]
-        early = [g for g in self.groups[: last + 1] if g not in late]
-        self.groups = early + late + self.groups[last + 1 :]
-        return True
-
-    def followers(self, group: Group) -> set[Group]:
-        """The groups that must run after a group: they read what it gives, or write over what it reads."""
-        found = {group}
-        # Groups stand in an order that respects all this, so that one way through finds them all.
-        for g in self.groups:
-            reads = any(self.home[v] in found for v in _loaded(g) if v in self.home)
-            over = {v for v, writer in self.writers.items() if writer is g}
-            if reads or any(over & _loaded(r) for r in found):
-                found.add(g)
-        return found - {group}
+        return self.order.add(writer, (self.readers.get(variable, set()) | self.checkers) - {writer})
 
     def place_outputs(self) -> None:
-        for k, v in enumerate(self.graph.outputs):
+        for v, fetch in zip(self.graph.outputs, self.plan.fetches, strict=True):
             if self.names[v] in self.fixed:
-                self.copies.append(_Copy(v, f"fetch{k}"))
+                self.copies.append(_Copy(v, fetch))
             else:
-                self.fixed[self.names[v]] = f"fetch{k}"
+                self.fixed[self.names[v]] = fetch
 
     # Kernels
 
@@ -187,9 +172,8 @@ class _Lowering:
 
     def is_local(self, v: Value, group: Group) -> bool:
         """Whether only the group itself needs a value."""
-        others = (s for g in self.groups if g is not group for s in g.stages)
-        read = any(w is v for s in others for w, _ in s.loads)
-        return not read and self.names[v] not in self.fixed and all(c.value is not v for c in self.copies)
+        elsewhere = self.readers.get(v, set()) - {group}
+        return not elsewhere and self.names[v] not in self.fixed and v not in self.copied
 
     def buffer_of(self, group: Group) -> dict[str, Buffer]:
         values = {v for s in group.stages for v in (s.value, *(w for w, _ in s.loads))}
@@ -210,11 +194,6 @@ class _Lowering:
         return _kernel_of(f"copy{k}_{copy.to}", body, buffers)
 
 
-def _loaded(group: Group) -> set[Value]:
-    """The values that a group's stages load, each other's among them."""
-    return {v for s in group.stages for v, _ in s.loads}
-
-
 def _has_check(group: Group) -> bool:
     return any(isinstance(s, Check) for stage in group.stages for s in walk(stage.body))
 
@@ -222,8 +201,8 @@ def _has_check(group: Group) -> bool:
 def _overwrites_in_place(group: Group, variable: Value, new: Value) -> bool:
     """Whether a group may store a variable's new value over the old one.
 
-    The stage itself may read the old value at the element it stores, stages before it what lies in their own row, and
-    those after it nothing.
+    The stage itself may read the old value at the element it stores, if it stores each once, stages before it what lies
+    in their own row, and those after it nothing.
     """
     at = [s.value for s in group.stages].index(new)
     stage = group.stages[at]
@@ -234,7 +213,9 @@ def _overwrites_in_place(group: Group, variable: Value, new: Value) -> bool:
         for v, index in s.loads:
             if v is not variable:
                 continue
-            if k > at or (k == at and index != own) or (k < at and index[:rows] != mine):
+            if k > at or (k < at and index[:rows] != mine):
+                return False
+            if k == at and not (stage.pointwise and index == own):
                 return False
     return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -64,15 +65,14 @@ def _fits_stack(b: Buffer) -> bool:
 
 def place_slots(program: Program) -> Program:
     """A program whose slots of the arena have places by their lifetimes."""
-    inner = [s for s in program.slots if s.kind == "arena"]
-    offsets, size = arena([_lifetime(s, program.steps) for s in inner])
+    uses: dict[str, tuple[int, int]] = {}
+    for k, step in enumerate(program.steps):
+        for name in step.args:
+            uses[name] = (uses.get(name, (k, k))[0], k)
+    inner = [s.buffer for s in program.slots if s.kind == "arena"]
+    offsets, size = arena([Lifetime(b.name, b.nbytes, *uses[b.name]) for b in inner])
     slots = tuple(replace(s, offset=offsets.get(s.buffer.name, 0)) for s in program.slots)
     return replace(program, slots=slots, arena=size)
-
-
-def _lifetime(slot: Slot, steps: Sequence[Launch]) -> Lifetime:
-    uses = [k for k, step in enumerate(steps) if slot.buffer.name in step.args]
-    return Lifetime(slot.buffer.name, slot.buffer.nbytes, uses[0], uses[-1])
 
 
 def aligned(size: Dim) -> Dim:
@@ -90,10 +90,9 @@ class Lifetime:
     last: int
 
 
-@dataclass
+@dataclass(eq=False)
 class _Place:
     size: Dim
-    free_after: int
 
 
 def arena(lifetimes: Sequence[Lifetime]) -> tuple[Mapping[str, Dim], Dim]:
@@ -104,24 +103,34 @@ def arena(lifetimes: Sequence[Lifetime]) -> tuple[Mapping[str, Dim], Dim]:
     """
     places: list[_Place] = []
     chosen: dict[str, _Place] = {}
-    for buffer in sorted(lifetimes, key=lambda b: b.first):
+    free: dict[Dim, list[_Place]] = {}
+    """Places by the part of their sizes that the run decides."""
+    busy: list[tuple[int, int, Dim, _Place]] = []
+    for number, buffer in enumerate(sorted(lifetimes, key=lambda b: b.first)):
+        while busy and busy[0][0] < buffer.first:
+            _, _, kind, place = heapq.heappop(busy)
+            free.setdefault(kind, []).append(place)
         size = aligned(buffer.size)
-        free = [p for p in places if p.free_after < buffer.first and isinstance(p.size - size, int)]
-        place = min(free, key=lambda p: abs(_difference(p.size, size)), default=None)
-        if place is None:
-            place = _Place(size, buffer.last)
+        kind = size - _constant(size)
+        if free.get(kind):
+            place = min(free[kind], key=lambda p: abs(_constant(p.size) - _constant(size)))
+            free[kind].remove(place)
+            place.size = maximum(place.size, size)
+        else:
+            place = _Place(size)
             places.append(place)
-        place.size, place.free_after = maximum(place.size, size), buffer.last
+        heapq.heappush(busy, (buffer.last, number, kind, place))
         chosen[buffer.name] = place
-    starts: dict[int, Dim] = {}
+    starts: dict[_Place, Dim] = {}
     total: Dim = 0
     for place in places:
-        starts[id(place)] = total
+        starts[place] = total
         total = total + place.size
-    return {name: starts[id(place)] for name, place in chosen.items()}, total
+    return {name: starts[place] for name, place in chosen.items()}, total
 
 
-def _difference(a: Dim, b: Dim) -> int:
-    d = a - b
-    assert isinstance(d, int)
-    return d
+def _constant(size: Dim) -> int:
+    """What a size is apart from what the run decides."""
+    if isinstance(size, int):
+        return size
+    return next((c for monomial, c in size.terms if not monomial), 0)

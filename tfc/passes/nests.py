@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tfc.ir.expr import At, cast, identity, prim
+from tfc.ir.expr import At, Load, cast, identity, prim
 from tfc.ir.graph import Node, Value
 from tfc.ir.index import Dim, Index
-from tfc.ir.kernel import Accumulate, Store
+from tfc.ir.kernel import Accumulate, Alloc, Body, Buffer, Store
 from tfc.ir.op import broadcast_index, normalize_axes
-from tfc.ir.types import int64
+from tfc.ir.types import Shape, bfloat16, float16, float32, int64
 
 from .stages import Plan, Stage, StageBuilder
 
 
 def build_stages(plan: Plan) -> list[Stage]:
     """The stages of a plan, each after those it loads from."""
-    return [build_stage(plan, v) for n in plan.graph.nodes for v in n.results if v in plan.roots]
+    return [build_stage(plan, v) for n in plan.graph.nodes for v in n.results if v in plan.roots.values]
 
 
 def build_stage(plan: Plan, value: Value) -> Stage:
@@ -30,7 +30,35 @@ def build_stage(plan: Plan, value: Value) -> Stage:
     loops, at = b.domain(value.type.dims, "i")
     result = b.computed(value, at)
     body = (*b.take_lets(), Store(plan.names[value], at, result))
-    return Stage(value, b.nest(loops, body), None, loops, b.loads)
+    return Stage(value, b.nest(loops, body), None, loops, b.loads, pointwise=True)
+
+
+class _Total:
+    """Where a stage adds up: in the value itself, or in float32 beside one of 16-bit floats.
+
+    Sums of 16-bit floats that are rounded at each step lose most of what they add.
+    """
+
+    def __init__(self, b: StageBuilder, value: Value, dims: Shape) -> None:
+        """`dims` are those of the value that the sums beside it have; the others run around them."""
+        self.value, self.of = value, value.type.dtype
+        self.name = b.plan.names[value]
+        self.beside: Buffer | None = None
+        if self.of in (float16, bfloat16):
+            self.of = float32
+            self.beside = Buffer(b.plan.fresh(f"{self.name}_sum"), float32, dims, "local", "stack")
+
+    def at(self, index: Shape, inner: Shape) -> tuple[str, Shape]:
+        return (self.name, index) if self.beside is None else (self.beside.name, inner)
+
+    def alloc(self) -> Body:
+        return () if self.beside is None else (Alloc(self.beside),)
+
+    def rounded(self, index: Shape, inner: Shape) -> Body:
+        """What stores a sum that stands beside the value."""
+        if self.beside is None:
+            return ()
+        return (Store(self.name, index, cast(Load(float32, self.beside.name, inner), self.value.type.dtype)),)
 
 
 def _reduction(b: StageBuilder, node: Node, value: Value) -> Stage:
@@ -39,37 +67,39 @@ def _reduction(b: StageBuilder, node: Node, value: Value) -> Stage:
     shape = x.type.dims
     over = normalize_axes(node.attrs["axes"], len(shape))
     loops, index = b.domain(shape, "i")
-    kept = [k for k in range(len(shape)) if k not in over]
+    shown = [k for k in range(len(shape)) if node.attrs["keepdims"] or k not in over]
     rows = min(over) if over else len(shape)
-    target = tuple(0 if k in over else index[k] for k in range(len(shape)) if node.attrs["keepdims"] or k in kept)
-    inner = [k for k in kept if k > rows]
+    inner = [k for k in range(rows, len(shape)) if k not in over]
     combiner = node.op.combiner
     assert combiner is not None
-    name = b.plan.names[value]
-    renamed = {loops[k]: b.loop(f"z{k}", shape[k]) for k in inner if loops[k]}
-    start = tuple(_renamed(i, renamed) for i in target)
-    first = b.nest(
-        [renamed.get(loops[k], "") for k in inner], (Store(name, start, identity(combiner, value.type.dtype)),)
-    )
-    element = b.element(x, index)
-    body = (*b.take_lets(), Accumulate(name, target, element, combiner))
-    order = [loops[k] for k in over] + [loops[k] for k in inner]
-    whole = b.nest([loops[k] for k in range(rows)], (*first, *b.nest(order, body)))
-    dims = tuple("" if k in over else loops[k] for k in range(len(shape)) if node.attrs["keepdims"] or k in kept)
-    return Stage(value, whole, rows, dims, b.loads)
+    total = _Total(b, value, tuple(shape[k] for k in inner))
 
+    def place(at: Shape) -> tuple[Shape, Shape]:
+        return tuple(0 if k in over else at[k] for k in shown), tuple(at[k] for k in inner)
 
-def _renamed(i: Dim, names: dict[str, str]) -> Dim:
-    return next((Index.symbol(new) for old, new in names.items() if i == Index.symbol(old)), i)
+    def each(label: str, statement: Callable[[Shape, Shape], Body]) -> Body:
+        """A statement for each element of a row."""
+        names = {k: b.loop(f"{label}{k}", shape[k]) for k in inner if loops[k]}
+        at = tuple(Index.symbol(names[k]) if k in names else i for k, i in enumerate(index))
+        return b.nest(names.values(), statement(*place(at)))
+
+    start = each("z", lambda *at: (Store(*total.at(*at), identity(combiner, total.of)),))
+    element = cast(b.element(x, index), total.of)
+    body = (*b.take_lets(), Accumulate(*total.at(*place(index)), element, combiner))
+    sums = b.nest([loops[k] for k in (*over, *inner)], body)
+    end = each("r", total.rounded) if total.beside is not None else ()
+    whole = b.nest([loops[k] for k in range(rows)], (*total.alloc(), *start, *sums, *end))
+    return Stage(value, whole, rows, tuple("" if k in over else loops[k] for k in shown), b.loads)
 
 
 def _gemm(b: StageBuilder, node: Node, value: Value) -> Stage:
     """Zero everywhere, then batch, rows, columns and depth in one perfect nest."""
     left, right = node.operands
     transposed = node.attrs["transpose_a"], node.attrs["transpose_b"]
-    shape, name = value.type.dims, b.plan.names[value]
+    shape = value.type.dims
+    total = _Total(b, value, shape)
     first, start = b.domain(shape, "z")
-    zero = b.nest(first, (Store(name, start, identity("add", value.type.dtype)),))
+    zero = b.nest(first, (Store(*total.at(start, start), identity("add", total.of)),))
     loops, at = b.domain(shape, "i")
     depth = left.type.dims[-2 if transposed[0] else -1]
     k = b.loop("k", depth)
@@ -77,26 +107,57 @@ def _gemm(b: StageBuilder, node: Node, value: Value) -> Stage:
     factors = []
     for operand, pair, swap in zip((left, right), ends, transposed, strict=True):
         batch = broadcast_index(at[:-2], operand.type.dims[:-2])
-        factors.append(b.element(operand, (*batch, *(reversed(pair) if swap else pair))))
-    body = b.nest([*loops, k], (*b.take_lets(), Accumulate(name, at, factors[0] * factors[1])))
-    return Stage(value, (*zero, *body), len(shape) - 1, loops, b.loads)
+        factors.append(cast(b.element(operand, (*batch, *(reversed(pair) if swap else pair))), total.of))
+    sums = b.nest([*loops, k], (*b.take_lets(), Accumulate(*total.at(at, at), factors[0] * factors[1])))
+    return Stage(value, (*total.alloc(), *zero, *sums, *_rounded(b, total, shape)), len(shape) - 1, loops, b.loads)
+
+
+def _rounded(b: StageBuilder, total: _Total, shape: Shape) -> Body:
+    if total.beside is None:
+        return ()
+    loops, at = b.domain(shape, "r")
+    return b.nest(loops, total.rounded(at, at))
 
 
 def _scatter_add(b: StageBuilder, node: Node, value: Value) -> Stage:
     """Zero everywhere, then each update is added where its index says; one out of range is clamped and reported."""
     indices, updates = node.operands
-    shape, name = value.type.dims, b.plan.names[value]
+    shape = value.type.dims
+    total = _Total(b, value, shape)
     loops, start = b.domain(shape, "z")
-    zero = b.nest(loops, (Store(name, start, identity("add", value.type.dtype)),))
+    zero = b.nest(loops, (Store(*total.at(start, start), identity("add", total.of)),))
     rank = indices.type.rank
     outer, at = b.domain(updates.type.dims, "u")
     where = cast(b.element(indices, at[:rank]), int64)
     inside = (where >= 0) & (where < At(shape[0]))
     b.check(inside, f"an index is out of range for dim {shape[0]}")
-    target = b.let(prim("max", prim("min", where, At(shape[0] - 1)), 0), 0, shape[0] - 1)
+    row = b.let(prim("max", prim("min", where, At(shape[0] - 1)), 0), 0, shape[0] - 1)
     lets = b.take_lets()
-    inner = b.nest(outer[rank:], (Accumulate(name, (target, *at[rank:]), b.element(updates, at)),))
-    return Stage(value, (*zero, *b.nest(outer[:rank], (*lets, *inner))), 0, loops, b.loads)
+    target = (row, *at[rank:])
+    update = cast(b.element(updates, at), total.of)
+    inner = b.nest(outer[rank:], (*b.take_lets(), Accumulate(*total.at(target, target), update)))
+    sums = b.nest(outer[:rank], (*lets, *inner))
+    return Stage(value, (*total.alloc(), *zero, *sums, *_rounded(b, total, shape)), 0, loops, b.loads)
 
 
-TEMPLATES: dict[str, Callable[[StageBuilder, Node, Value], Stage]] = {"gemm": _gemm, "scatter_add": _scatter_add}
+def _concat(b: StageBuilder, node: Node, value: Value) -> Stage:
+    """One operand after another, in each row of the dims before the axis."""
+    shape, name = value.type.dims, b.plan.names[value]
+    (axis,) = normalize_axes((node.attrs["axis"],), len(shape))
+    rows, row = b.domain(shape[:axis], "i")
+    body: Body = ()
+    first: Dim = 0
+    for k, operand in enumerate(node.operands):
+        dims = operand.type.dims[axis:]
+        loops, at = b.domain(dims, f"p{k}_")
+        element = b.element(operand, (*row, *at))
+        body += b.nest(loops, (*b.take_lets(), Store(name, (*row, first + at[0], *at[1:]), element)))
+        first = first + dims[0]
+    return Stage(value, b.nest(rows, body), axis, (*rows, *loops), b.loads)
+
+
+TEMPLATES: dict[str, Callable[[StageBuilder, Node, Value], Stage]] = {
+    "concat": _concat,
+    "gemm": _gemm,
+    "scatter_add": _scatter_add,
+}

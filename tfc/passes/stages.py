@@ -1,4 +1,4 @@
-"""Which values of a pure graph get memory, and the loop nest that computes each: its stage.
+"""The loop nest that computes a value with memory: its stage.
 
 Every other value is inlined: its element is computed where it is needed, by the element rules of the ops. A stage is an
 algorithm, loops over the whole domain in serial order; how it runs is the schedule's to say.
@@ -12,28 +12,14 @@ from dataclasses import dataclass
 
 from tfc.ir.errors import InternalError
 from tfc.ir.expr import Expr, Load, Name, Prim
-from tfc.ir.graph import Graph, Node, Value
-from tfc.ir.index import Dim, Index, simplify
-from tfc.ir.kernel import Body, Check, For, Let, Stmt, subexprs
+from tfc.ir.graph import Graph, Value
+from tfc.ir.index import Dim, Index, simplify, symbols_of
+from tfc.ir.kernel import Body, Check, For, Let, Stmt
+from tfc.ir.kernel_text import KEYWORDS
 from tfc.ir.op import broadcast_index
 from tfc.ir.types import Shape
 
-SOURCES = frozenset({"placeholder", "variable"})
-INLINE_COST = 2
-"""An element that costs more than this many simple operations is computed once and kept rather than computed again."""
-
-
-def is_uniform(node: Node) -> bool:
-    """Whether a node is a constant all of whose elements are one number, which needs no memory."""
-    if node.op.name != "constant":
-        return False
-    value = node.attrs["value"]
-    return bool(value.size > 0 and value.tobytes() == value.reshape(-1)[:1].tobytes() * value.size)
-
-
-def is_source(node: Node) -> bool:
-    """Whether a node's value is there before the program starts."""
-    return node.op.name in SOURCES or (node.op.name == "constant" and not is_uniform(node))
+from .roots import Roots, is_source
 
 
 @dataclass
@@ -47,91 +33,57 @@ class Stage:
     loops: tuple[str, ...]
     """The variable of each dim of the value, "" for a dim of 1."""
     loads: list[tuple[Value, Shape]]
+    pointwise: bool = False
+    """Whether each element is stored once, after all that it is computed from was loaded."""
 
 
 class Plan:
-    """Which values of a graph have memory, their names there, and the messages of the checks in their stages."""
+    """Which values of a graph have memory, their names there, and the messages of the checks in their stages.
+
+    No name is given twice in a program, whatever the user's names are.
+    """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.names = _buffer_names(graph)
-        self.roots = choose_roots(graph)
+        self.roots = Roots(graph)
         self.messages: list[str] = []
+        self._counts: dict[str, int] = {}
+        self._taken = {*KEYWORDS, *_symbols(graph)}
+        self.fetches = [self.fresh(f"fetch{k}") for k in range(len(graph.outputs))]
+        self.names = {v: self.fresh(_plain_name(v)) for node in graph.nodes for v in node.results}
 
     def has_memory(self, v: Value) -> bool:
-        return v in self.roots or is_source(v.node)
+        return v in self.roots.values or is_source(v.node)
+
+    def fresh(self, base: str) -> str:
+        """A name that no other is, `base` if it may be."""
+        name = base
+        while name in self._taken:
+            self._counts[base] = self._counts.get(base, 0) + 1
+            name = f"{base}_{self._counts[base]}"
+        self._taken.add(name)
+        return name
 
 
-def _buffer_names(graph: Graph) -> dict[Value, str]:
-    names: dict[Value, str] = {}
-    taken: set[str] = set()
+def _plain_name(v: Value) -> str:
+    """A value's name with what no name in a kernel may hold as underscores."""
+    base = re.sub(r"\W", "_", v.node.name, flags=re.ASCII) + (f"_{v.index}" if v.index else "")
+    return base if base[:1].isalpha() else f"v{base}"
+
+
+def _symbols(graph: Graph) -> frozenset[str]:
+    """The symbols of all dims of a graph."""
+    dims: list[Dim] = []
     for node in graph.nodes:
-        for v in node.results:
-            base = re.sub(r"\W", "_", node.name, flags=re.ASCII) + (f"_{v.index}" if v.index else "")
-            base = base if base[:1].isalpha() else f"v{base}"
-            name, k = base, 0
-            while name in taken:
-                k += 1
-                name = f"{base}_{k}"
-            taken.add(name)
-            names[v] = name
-    return names
-
-
-# Which values get memory
-
-
-def choose_roots(graph: Graph) -> set[Value]:
-    """The values computed into memory: what the graph gives, what loops compute, what would be computed twice."""
-    roots = set(graph.outputs) | {new for _, new in graph.updates}
-    cost: dict[Value, int] = {}
-    for node in graph.nodes:
-        if node.op.combiner is not None or node.op.template is not None:
-            roots.update(node.results)
-        if node.op.template is not None or node.op.element is not None:
-            roots.update(v for v in node.operands if needs_memory(node, v))
-    for node in graph.nodes:
-        for v in node.results:
-            cost[v] = _weight(node) + sum(cost[o] for o in node.operands if o not in roots)
-            if v not in roots and not is_source(node) and cost[v] > INLINE_COST and _is_repeated(v):
-                roots.add(v)
-    return {v for v in roots if not is_source(v.node)}
-
-
-def needs_memory(user: Node, v: Value) -> bool:
-    """Whether an op that reads an operand out of order takes it from memory only."""
-    if is_source(v.node) or is_uniform(v.node):
-        return False
-    return user.op.template is not None or (v.node.op.scalar is None and not _is_leaf(v.node))
-
-
-def _is_leaf(node: Node) -> bool:
-    return not node.operands
-
-
-def _is_repeated(v: Value) -> bool:
-    """Whether inlining would compute an element more than once: many users, or a user with a larger domain."""
-    if len(v.users) != 1:
-        return len(v.users) > 1
-    user = v.users[0]
-    return any(r.type.dims != v.type.dims for r in user.results) and user.op.combiner is None
-
-
-def _weight(node: Node) -> int:
-    """Simple operations per element; a math function or a division counts for several."""
-    if node.op.scalar is None:
-        return 1 if node.operands else 0
-    args = [Name(o.type.dtype, "x") for o in node.operands]
-    prims = [e for e in subexprs(node.op.scalar(*args, **node.attrs)) if isinstance(e, Prim)]
-    return sum(_PRIM_WEIGHT.get(p.op, 1) for p in prims)
-
-
-_PRIM_WEIGHT = dict.fromkeys(("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "erf", "sin", "cos", "pow"), 10) | {
-    "div": 4,
-    "sqrt": 4,
-    "floordiv": 4,
-    "mod": 4,
-}
+        dims += [d for v in node.results for d in v.type.dims]
+        work = list(node.attrs.values())
+        while work:
+            match work.pop():
+                case Index() as d:
+                    dims.append(d)
+                case tuple() as inner:
+                    work.extend(inner)
+    return symbols_of(*dims)
 
 
 # The nests
@@ -150,11 +102,12 @@ class StageBuilder:
         self.known: dict[tuple[Value, Shape], Expr] = {}
         self.loads: list[tuple[Value, Shape]] = []
         self.node = value.node
-        self.shared = True
+        self.binding = True
+        """Whether names can be bound: not under a condition, where what they stand for may not be there."""
 
     def loop(self, label: str, extent: Dim) -> str:
         """The variable of a new loop."""
-        name = f"{self.prefix}{label}"
+        name = self.plan.fresh(f"{self.prefix}{label}")
         self.ranges[name] = (0, extent - 1 if isinstance(extent, int) else None)
         self.extents[name] = extent
         return name
@@ -186,24 +139,31 @@ class StageBuilder:
 
     def computed(self, v: Value, at: Shape) -> Expr:
         """The element of a value by its op's rule."""
-        node, op = v.node, v.node.op
+        node, op, rule = v.node, v.node.op, self.plan.roots.rules[v.node]
         if op.scalar is not None:
             args = [self.element(o, broadcast_index(at, o.type.dims)) for o in node.operands]
+            # A rule that uses an operand twice would double its expression.
+            args = [self.shared(a) if n > 1 else a for a, n in zip(args, rule.uses, strict=True)]
             result = op.scalar(*args, **node.attrs)
         elif op.element is not None:
-            outer = self.node, self.shared
-            self.node, self.shared = node, False
+            outer = self.node, self.binding
+            self.node, self.binding = node, self.binding and rule.view
             result = op.element(self, node, at)
-            self.node, self.shared = outer
+            self.node, self.binding = outer
         else:
             raise InternalError(f"{op.name} {node.name} has no element rule")
-        if self.shared and len(v.users) > 1 and isinstance(result, Prim):
-            result = self.bind(result)
-            self.known[v, at] = result
+        if len(v.users) > 1 and v is not self.value:
+            result = self.shared(result)
+            if self.binding:
+                self.known[v, at] = result
         return result
 
+    def shared(self, value: Expr) -> Expr:
+        """An expression that may be used more than once without computing it again, where names can be bound."""
+        return self.bind(value) if self.binding and isinstance(value, Prim) else value
+
     def bind(self, value: Expr) -> Name:
-        name = Name(value.dtype, f"{self.prefix}v{len(self.ranges)}_{len(self.lets)}")
+        name = Name(value.dtype, self.plan.fresh(f"{self.prefix}t"))
         self.lets.append(Let(name.name, value))
         return name
 

@@ -162,20 +162,6 @@ def _concat_type(shapes: Shapes, *xs: TensorType, axis: int) -> TensorType:
     return TensorType(found, tuple(dims))
 
 
-def _concat_element(b: Element, n: Node, at: Shape) -> Expr:
-    (axis,) = normalize_axes((n.attrs["axis"],), len(at))
-    ends: list[Dim] = [0]
-    for x in n.operands:
-        ends.append(ends[-1] + x.type.dims[axis])
-    parts = [
-        b.operand(k, (*at[:axis], b.simplify(at[axis] - ends[k]), *at[axis + 1 :])) for k in range(len(n.operands))
-    ]
-    out = parts[-1]
-    for k in reversed(range(len(parts) - 1)):
-        out = E.select(E.At(at[axis]) < E.At(ends[k + 1]), parts[k], out)
-    return out
-
-
 def _grad_concat(n: Node, dy: Value) -> list[Value | None]:
     return [concat_grad(dy, *n.operands, index=k, **n.attrs) for k in range(len(n.operands))]
 
@@ -184,8 +170,8 @@ concat: Op = declare(
     "concat",
     _concat_type,
     ref=lambda *xs, axis: np.concatenate(xs, axis),
-    element=_concat_element,
     grad=_grad_concat,
+    template="concat",
     attrs=("axis",),
     onnx="Concat",
 )
