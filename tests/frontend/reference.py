@@ -26,11 +26,11 @@ class Reference:
         self.graphs: list[Graph] = []
         self.runs = 0
 
-    def __call__(self, graph: Graph) -> Reference._Runnable:
+    def __call__(self, graph: Graph) -> Reference.Runnable:
         self.graphs.append(graph)
-        return Reference._Runnable(self, graph)
+        return Reference.Runnable(self, graph)
 
-    class _Runnable:
+    class Runnable:
         def __init__(self, engine: Reference, graph: Graph) -> None:
             self.engine = engine
             self.graph = graph

@@ -15,6 +15,8 @@ from tfc.ir.errors import DTypeError, ShapeError, TfcError
 
 from .reference import array, compiled, same, softmax
 
+pytestmark = pytest.mark.usefixtures("on_both")
+
 HERE = r"test_gradient\.py:\d+"
 
 

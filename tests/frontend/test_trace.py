@@ -22,6 +22,8 @@ from tfc.ir.index import Index
 
 from .reference import Reference, array, compiled, same, softmax
 
+pytestmark = pytest.mark.usefixtures("on_both")
+
 HERE = r"test_trace\.py:\d+"
 Point = namedtuple("Point", "x y")
 
