@@ -73,6 +73,26 @@ def test_masked_rows_are_not_combined(same: Same) -> None:
         accumulate_lanes(vectorise(k, "k"), "k", 8, name="p")
 
 
+OWN_MASKS = """
+kernel masks(x: float32[n] in, y: float32[3] inout, z: float32[1] inout) dims(n) {
+  for i < 8 { if lt(@(i), @(n)) { z[0] add= x[i] } }
+  for p < n { for j < 3 { let v = cast<int64>(x[p]) if lt(@(j), @(v)) { y[j] add= x[p] } } }
+}
+"""
+
+
+def test_masks_on_what_is_known_in_the_loop_only(same: Same) -> None:
+    k = parse_kernel(OWN_MASKS)
+    for v in ("i", "p"):
+        same(k, accumulate_lanes(k, v, 4, name="r"), *[{"n": n} for n in (0, 1, 7, 8, 9)])
+
+
+def test_a_sum_of_nothing_may_have_no_start() -> None:
+    text = SUM.replace("s[i] = IDENTITY", "if lt(@(0), @(n)) { s[i] = 0.0:float32 }").replace("COMBINER", "add")
+    with pytest.raises(ScheduleError, match="the part of s accumulated may have holes"):
+        accumulate_lanes(parse_kernel(text), "k", 4, name="p")
+
+
 def test_results_that_a_condition_on_data_leaves_unwritten() -> None:
     text = MATMUL.replace("y[i, j] add= mul(v, wt[j, k])", "if gt(v, 0.0:float32) { y[i, j] add= v }")
     with pytest.raises(ScheduleError, match="the part of y accumulated may have holes"):

@@ -17,6 +17,7 @@ from tfc.passes.schedule import (
     compute_at,
     distribute,
     expand,
+    forward,
     fuse,
     inline,
     merge,
@@ -28,6 +29,8 @@ from tfc.passes.schedule import (
     stage,
     unguard,
 )
+from tfc.passes.schedule.cpu_loops import merge_rows, merge_siblings, near, vector_loops
+from tfc.passes.target import Target
 
 Same = Callable[..., None]
 
@@ -60,6 +63,45 @@ KERNELS = {
           }
         }""",
 }
+KERNELS |= {
+    "masked": """
+        kernel masked(x: float32[n, 5] in, y: float32[n, 5] inout) dims(n) {
+          for io < floordiv(n + 3, 4) {
+            alloc t: float32[4, 8] local stack
+            for i < 4 { if lt(@(4*io + i), @(n)) { for j < 8 { if lt(@(j), @(5)) { t[i, j] = y[4*io + i, j] } } } }
+            alloc s: float32[4] local stack
+            for i1 < 4 { s[i1] = 0.0:float32 }
+            for i2 < 4 { for j2 < 8 { if lt(@(j2), @(5)) { if lt(@(4*io + i2), @(n)) {
+              s[i2] add= mul(t[i2, j2], select(lt(@(j2), @(4)), x[4*io + i2, j2 + 1], 2.0:float32)) } } } }
+            for i3 < 4 { if lt(@(4*io + i3), @(n)) { for j3 < 5 { y[4*io + i3, j3] = sub(t[i3, j3], s[i3]) } } }
+          }
+        }""",
+    "softmax": """
+        kernel softmax(x: float32[n, 3] in, y: float32[n, 3] out) dims(n) {
+          for i < n {
+            alloc m: float32[] local stack
+            m[] = x[i, 0]
+            alloc t: float32[3] local stack
+            for j < 3 { t[j] = sub(x[i, j], m[]) }
+            alloc s: float32[] local stack
+            s[] = 0.0:float32
+            for j1 < 3 { s[] add= t[j1] }
+            alloc r: float32[] local stack
+            r[] = mul(s[], m[])
+            for j2 < 3 { if gt(t[j2], 0.0:float32) { y[i, j2] = mul(t[j2], r[]) } else { y[i, j2] = r[] } }
+          }
+        }""",
+    "scatter": """
+        kernel scatter(x: float32[n, 3] in, at: int64[n] in, y: float32[5, 3] out) dims(n) {
+          for z < 5 { for w < 3 { y[z, w] = 0.0:float32 } }
+          for i < n {
+            let v = mod(at[i], 5:int64)
+            alloc t: float32[4] local stack
+            for j < 4 { if lt(@(j), @(min(3, v + 1))) { t[j] = x[i, j] } }
+            for j1 < 4 { if lt(@(j1), @(min(3, v + 1))) { y[v, j1] add= t[j1] } }
+          }
+        }""",
+}
 SPACES = ("stack", "register", "arena")
 
 
@@ -88,7 +130,12 @@ def rewrites(k: Kernel) -> list[st.SearchStrategy[Callable[[Kernel], Kernel]]]:
         call(expand, buffers, loops),
         call(compute_at, buffers, loops),
         call(inline, buffers),
-        call(unguard, loops),
+        st.builds(lambda v, o: lambda k: unguard(k, v, outside=o), loops, st.sampled_from(["refuse", "clamp", "mask"])),
+        call(forward, buffers),
+        st.builds(lambda v, w: lambda k: merge_siblings(k, [v, w]), loops, loops),
+        st.just(near),
+        st.just(merge_rows),
+        st.builds(lambda b: lambda k: vector_loops(k, Target("any", "", vector_bytes=b)), st.sampled_from([8, 16])),
         call(place, buffers, st.sampled_from(SPACES)),
         call(accumulate_lanes, loops, st.integers(1, 4), name=f"{fresh}p", suffix=f"_{fresh}"),
         st.builds(

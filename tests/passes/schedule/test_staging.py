@@ -139,6 +139,60 @@ def test_stage_reads_no_memory_that_was_never_written() -> None:
         stage(k, "t", name="r", around="i")
 
 
+AT_MOST_ONCE = """
+kernel once(x: float32[n, 8] in, y: float32[8] inout) dims(n) {
+  alloc t: float32[8] local stack
+  for z < 8 { t[z] = 5.0:float32 }
+  for q < 3 {
+    for r < min(n, 1) { for j < 8 { t[j] = x[r, j] } }
+    for i < 8 { y[i] add= t[i] }
+  }
+}
+"""
+
+
+def test_what_a_loop_that_may_not_run_stores_is_loaded(same: Same) -> None:
+    k = parse_kernel(AT_MOST_ONCE)
+    out = stage(k, "t", name="u", at="q")
+    assert "u_in0" in print_kernel(out)
+    same(k, out, *SIZES)
+
+
+def test_a_loop_of_one_iteration_is_a_digit_of_any_place(same: Same) -> None:
+    text = AT_MOST_ONCE.replace("r < min(n, 1)", "r < 1").replace("[n, 8]", "[1, 8]").replace("t[j]", "t[r + j]")
+    out = stage(parse_kernel(text), "t", name="u", at="q")
+    assert "u_in0" not in print_kernel(out)
+    same(parse_kernel(text), out, *SIZES)
+
+
+SUM_OF_NONE = """
+kernel none(x: float32[n] in, s: float32[] out) dims(n) {
+  if lt(@(0), @(n)) { s[] = 2.0:float32 }
+  for i < n { s[] add= x[i] }
+}
+"""
+
+
+def test_a_sum_of_nothing_may_have_no_start() -> None:
+    with pytest.raises(ScheduleError, match="elements that were never written"):
+        stage(parse_kernel(SUM_OF_NONE), "s", name="r", around="i")
+
+
+LET_MASK = """
+kernel counts(x: float32[n, 3] in, at: int64[n] in, y: float32[5, 3] inout) dims(n) {
+  for i < n {
+    let v = mod(at[i], 5:int64)
+    for j < 4 { if lt(@(j), @(min(3, v))) { y[v, j] add= x[i, j] } }
+  }
+}
+"""
+
+
+def test_masks_on_names_of_the_body_are_not_known_outside(same: Same) -> None:
+    k = parse_kernel(LET_MASK)
+    same(k, stage(k, "y", name="s", at="i"), *SIZES)
+
+
 SHIFT = """
 kernel shift(y: float32[n + 3] inout) dims(n) {
   for i < n parallel { for j < 2 { y[i] add= 1.0:float32 y[i + 1] add= 2.0:float32 } }

@@ -1,4 +1,4 @@
-"""shrink, compute_at, place, inline."""
+"""shrink, compute_at, place, inline, forward."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tfc.passes.schedule import (
     compute_at,
     distribute,
     expand,
+    forward,
     inline,
     merge,
     parallelise,
@@ -185,3 +186,98 @@ def test_inline_refuses(old: str, new: str, why: str) -> None:
         text = text.replace("for j < 6 {", "for j < 6 { for k < 1 {").replace("1.0:float32)\n", "1.0:float32) }\n", 1)
     with pytest.raises(ScheduleError, match=why):
         inline(parse_kernel(text), "t")
+
+
+SCALED = """
+kernel scaled(x: float32[n, 3] in, y: float32[n, 3] inout) dims(n) {
+  for i < n {
+    alloc t: float32[] local stack
+    t[] = mul(y[i, 0], 2.0:float32)
+    for j < 3 {
+      y[i, j] = 1.0:float32
+      if gt(t[], x[i, j]) {
+        y[i, j] = t[]
+      } else {
+        y[i, j] add= select(lt(@(j), @(1)), t[], x[i, j])
+      }
+    }
+    y[i, 0] = add(y[i, 0], t[])
+  }
+}
+"""
+
+
+def test_forward(same: Same) -> None:
+    """The value is that before what it reads is written again."""
+    k = parse_kernel(SCALED)
+    named = SCALED.replace("    alloc t: float32[] local stack\n", "").replace("t[] =", "let t =").replace("t[]", "t")
+    out = forward(k, "t")
+    assert out == parse_kernel(named)
+    same(k, out, *SIZES)
+
+
+def test_forward_of_what_names_an_index(same: Same) -> None:
+    text = """
+    kernel counts(x: int64[n] in, y: int64[4] inout) dims(n) {
+      for i < n {
+        alloc t: int64[] local register
+        t[] = mod(x[i], 4:int64)
+        let v = t[]
+        y[v] add= t[]
+      }
+    }"""
+    k = parse_kernel(text)
+    assert shapes(forward(k, "t")) == {}
+    same(k, forward(k, "t"), *SIZES)
+
+
+STORE = "t[] = mul(y[i, 0], 2.0:float32)"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("float32[] local", "float32[1] local", "it has more than one element"),
+        ("y[i, 0] = add(", "t[] = x[i, 1] y[i, 0] = add(", "or is written more than once"),
+        (STORE, f"{STORE} t[] max= 0.0:float32", "or is written more than once"),
+        (STORE, f"if gt(@(n), @(0)) {{ {STORE} }}", "no store beside its allocation sets it before it is read"),
+        (STORE, f"for r < 1 {{ {STORE} }}", "no store beside its allocation"),
+        (STORE, f"y[i, 1] = t[] {STORE}", "no store beside its allocation"),
+        (STORE, "t[] = add(t[], 1.0:float32)", "no store beside its allocation"),
+    ],
+)
+def test_forward_refuses(old: str, new: str, why: str) -> None:
+    text = SCALED.replace(old, new, 1)
+    if "[1]" in new:
+        text = text.replace("t[]", "t[0]")
+    with pytest.raises(ScheduleError, match=why):
+        forward(parse_kernel(text), "t")
+
+
+def test_forward_of_no_local_buffer() -> None:
+    with pytest.raises(ScheduleError, match="scaled allocates no such buffer"):
+        forward(parse_kernel(SCALED), "y")
+
+
+AT_MOST_ONCE = """
+kernel once(x: float32[n, 8] in, y: float32[8] inout) dims(n) {
+  alloc t: float32[8] local stack
+  for z < 8 { t[z] = 5.0:float32 }
+  for q < 3 {
+    for r < min(n, 1) { for j < 8 { t[j] = x[r, j] } }
+    for i < 8 { y[i] add= t[i] }
+  }
+}
+"""
+
+
+def test_a_loop_that_may_not_run_fills_nothing() -> None:
+    with pytest.raises(ScheduleError, match="it is used outside of q"):
+        shrink(parse_kernel(AT_MOST_ONCE), "t", "q")
+    text = (
+        AT_MOST_ONCE.replace("for z < 8 { t[z] = 5.0:float32 }", "")
+        .replace("for i < 8", "if gt(@(n), @(0)) { for i < 8")
+        .replace("t[i] }", "t[i] } }")
+    )
+    with pytest.raises(ScheduleError, match="iterations of q may share a value"):
+        shrink(parse_kernel(text), "t", "q")

@@ -153,3 +153,11 @@ def _spans_show(x: Dim, facts: Facts) -> bool:
         return False
     low = bounds(below, facts.ranges)[0]
     return low is not None and low >= 0
+
+
+def is_positive(extent: Dim, facts: Facts) -> bool:
+    """Whether a loop of that extent can be shown to run; of the smaller of two dims, by both."""
+    match extent:
+        case Index(terms=((((Atom(name="min", args=args),), 1)),)):
+            return all(is_positive(a, facts) for a in args)
+    return at_least_0(extent - 1, facts)

@@ -111,8 +111,12 @@ def _bodies(body: Body) -> Iterator[Body]:
 
 
 def vector_loops(k: Kernel, target: Target) -> Kernel:
-    """Every innermost serial loop in vectors, where its iterations allow it."""
-    for chain in list(_perfect_nests(k.body)):
+    """Every innermost serial loop in vectors, where its iterations allow it.
+
+    The last one first: that a sum may be kept in registers follows from the loop before it that fills the buffer, which
+    can be seen while that is one loop.
+    """
+    for chain in reversed(list(_perfect_nests(k.body))):
         k = _vector_nest(k, [loop.var for loop in chain], target)
     return k
 

@@ -97,8 +97,9 @@ def _partials(k: Kernel, loop: For, facts: Facts, part: tuple[str, str, int, int
         mine = [a for a in uses if a.buffer == buffer]
         if len({a.kind for a in mine}) != 1 or any(loop.var in symbols_of(*a.index) for a in mine):
             raise ScheduleError("accumulate_lanes", loop.var, f"{buffer} is accumulated in more than one way")
-        box, masks = window(mine, table[buffer], facts), masks_of(mine)
-        if not known_written(k, table[buffer], mine[0], box, masks):
+        box, masks = window(mine, table[buffer], facts), masks_of(mine, {loop.var, *facts.opaque})
+        first = replace(mine[0], loops=(loop, *mine[0].loops))
+        if not known_written(k, table[buffer], first, box, masks, facts):
             raise ScheduleError("accumulate_lanes", loop.var, f"the part of {buffer} accumulated may have holes")
         kept = tuple(d for d, n in enumerate(box.size) if n != 1)
         shape = (*(box.size[d] for d in kept), unroll, width)

@@ -26,6 +26,7 @@ from .nest import (
     guarded,
     is_index_condition,
     less,
+    let_names,
     locate,
     map_accesses,
     nested,
@@ -139,7 +140,7 @@ def stage(
     if (fresh and len({a.kind for a in uses}) != 1) or (fresh and not uses[0].accumulates):
         raise ScheduleError("stage", where, "fresh: it is not only accumulated, with one combiner")
     covered = covered_first(body, staged.buffer, staged.box, staged.facts, masks=staged.masks)
-    if (fresh or not covered) and not known_written(k, staged.buffer, uses[0], staged.box, staged.masks):
+    if (fresh or not covered) and not known_written(k, staged.buffer, uses[0], staged.box, staged.masks, staged.facts):
         raise ScheduleError("stage", where, "the window may hold elements that were never written")
     before = _copy_in(staged, None if not fresh else uses[0].kind, fill) if not covered or fresh else ()
     after = _copy_out(staged, uses[0].kind if fresh else None) if any(a.writes for a in uses) else ()
@@ -175,7 +176,8 @@ def _staged(
     symbols = symbols_of(*shape)
     if symbols - set(k.dims) or (symbols and space == "register"):
         raise ScheduleError("stage", where, f"the window {list(map(str, shape))} has no fixed size")
-    return _Staged(old, Buffer(name, old.dtype, shape, "local", space, align=align), axes, box, masks_of(uses), facts)
+    local = Buffer(name, old.dtype, shape, "local", space, align=align)
+    return _Staged(old, local, axes, box, masks_of(uses, facts.opaque), facts)
 
 
 def _check_axes(axes: Sequence[Axis], box: Window, where: str) -> None:
@@ -266,7 +268,10 @@ def unguard(k: Kernel, var: str, *, outside: Outside = "refuse") -> Kernel:
         return moved.get((e.buffer, e.index), e) if isinstance(e, Load) else e
 
     body = map_body(then, lambda s: s, expr) if moved else then
-    return replace_loop(k, var, lambda s: (replace(s, body=body),))
+    k = replace_loop(k, var, lambda s: (replace(s, body=body),))
+    for loop in outer:
+        check_independent(k, loop.var, "unguard")
+    return k
 
 
 def _kept_inside(a: Access, b: Buffer, loop: For, condition: Expr, facts: Facts, outside: Outside) -> Expr | None:
@@ -291,7 +296,8 @@ def _check_unseen(k: Kernel, place: Place, write: Access, condition: Expr) -> No
     home = _alloc_loops(k, write.buffer)
     if home is None:
         raise ScheduleError("unguard", place.loop.var, f"{write.buffer} is not local")
-    own = {loop.var for loop in write.loops} - home
+    # A name in the condition may stand for another value where the element is read.
+    own = ({loop.var for loop in write.loops} | let_names(k.body)) - home
     needed = tidy(condition_facts(condition), facts_at(k, write.loops))
     for read in accesses(k.body):
         if read.buffer != write.buffer or read.kind == "store":
@@ -318,7 +324,8 @@ def _alloc_loops(k: Kernel, buffer: str) -> set[str] | None:
             if isinstance(s, For):
                 found = look(s.body, (*outer, s.var))
             elif isinstance(s, If):
-                found = look(s.then, outer) or look(s.orelse, outer)
+                found = look(s.then, outer)
+                found = look(s.orelse, outer) if found is None else found
             if found is not None:
                 return found
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from tfc.ir.expr import At, Expr, Prim
@@ -10,7 +10,7 @@ from tfc.ir.index import Dim, Index, bounds, linear_in, subs, symbols_of
 from tfc.ir.kernel import Alloc, Body, Buffer, For, If, Kernel, walk
 from tfc.ir.types import Shape
 
-from .bounds import Facts, Span, at_least_0, lower, upper
+from .bounds import Facts, Span, at_least_0, is_positive, lower, upper
 from .dependence import ZERO, distances
 from .nest import Access, accesses, condition_facts, conjuncts, facts_at, is_index_condition, spans_of
 
@@ -107,14 +107,15 @@ def _covers(a: Access, buffer: Buffer, box: Window, masks: Masks, facts: Facts) 
         if names is None:
             return False
         used += names
-    return len(set(used)) == len(used)
+    idle = [extent for v, extent in loops.items() if v not in used]
+    return len(set(used)) == len(used) and all(is_positive(extent, facts) for extent in idle)
 
 
 def _radix(x: Dim, size: Dim, loops: dict[str, Dim]) -> list[str] | None:
     """The loops whose variables, as digits of a number, run through 0 to below `size` at least; None where not."""
     used = list[str]()
     step: Dim = 1
-    left = {v for v in symbols_of(x) if v in loops}
+    left = sorted((v for v in symbols_of(x) if v in loops), key=lambda v: (loops[v] != 1, v))
     while left:
         v = next((v for v in left if (form := linear_in(x, v)) is not None and form[0] == step), None)
         if v is None:
@@ -144,14 +145,17 @@ def out_of_bounds(index: Shape, shape: Shape, facts: Facts) -> list[tuple[Dim, D
     return pairs
 
 
-def masks_of(uses: Sequence[Access]) -> Masks:
+def masks_of(uses: Sequence[Access], unknown: Set[str]) -> Masks:
     """The conditions that all accesses stand under, as far as they can be said of the element's index.
 
-    From `if 8*jo + ji < n { t[8*jo + ji] .. }` it follows that no element beyond `n` is touched.
+    From `if 8*jo + ji < n { t[8*jo + ji] .. }` it follows that no element beyond `n` is touched. Conditions on names
+    that are `unknown` outside of the accesses' statements, or mean something else there, are left out.
     """
     conditions = [[c for g in use.guards for c in conjuncts(g)] for use in uses]
     each = [
-        dict.fromkeys(pair for c in some if (pair := _said_of_element(c, use)) is not None)
+        dict.fromkeys(
+            pair for c in some if (pair := _said_of_element(c, use)) is not None and not (symbols_of(*pair) & unknown)
+        )
         for some, use in zip(conditions, uses, strict=True)
     ]
     return tuple(pair for pair in each[0] if all(pair in other for other in each))
@@ -180,18 +184,18 @@ def untouched(place: Shape, buffer: Buffer, masks: Masks, facts: Facts) -> list[
     return [*out_of_bounds(place, buffer.shape, facts), *(p for p in pairs if not at_least_0(p[1] - p[0] - 1, facts))]
 
 
-def known_written(k: Kernel, buffer: Buffer, first: Access, box: Window, masks: Masks) -> bool:
-    """Whether all of a window, under its masks, holds values when the first access to it is made."""
+def known_written(k: Kernel, buffer: Buffer, first: Access, box: Window, masks: Masks, facts: Facts) -> bool:
+    """Whether all of a window, under its masks, holds values where the statements of the first access to it begin."""
     if buffer.role not in ("local", "out"):
         return True
-    return (first.kind != "store" and _covers(first, buffer, box, masks, facts_at(k, ()))) or filled_first(k, buffer)
+    return (first.kind != "store" and _covers(first, buffer, box, masks, facts)) or filled_first(k, buffer)
 
 
 def filled_first(k: Kernel, b: Buffer) -> bool:
-    """Whether a local buffer is filled before anything else is done with it."""
-    homes = (body for body in _bodies(k.body) if any(isinstance(s, Alloc) and s.buffer == b for s in body))
+    """Whether a buffer that starts undefined is filled before anything else is done with it."""
+    homes = [body for body in _bodies(k.body) if any(isinstance(s, Alloc) and s.buffer == b for s in body)]
     box = Window(tuple(0 for _ in b.shape), b.shape, b.shape)
-    return any(covered_first(body, b, box, facts_at(k, ())) for body in homes)
+    return any(covered_first(body, b, box, facts_at(k, ())) for body in ([k.body] if b.role == "out" else homes))
 
 
 def _bodies(body: Body) -> list[Body]:
