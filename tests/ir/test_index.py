@@ -106,6 +106,15 @@ def test_simplify_is_idempotent(tree: Tree) -> None:
     assert I.simplify(simple, RANGES) == simple
 
 
+@given(TREES, VALUES, st.sets(st.sampled_from(NAMES)))
+def test_symbols_of_one_value_are_resolved(tree: Tree, values: dict[str, int], fixed: set[str]) -> None:
+    ranges = {name: (v, v) if name in fixed else (0, 9) for name, v in values.items()}
+    simple = I.simplify(tree.dim, ranges)
+    assert not I.symbols_of(simple) & fixed
+    assert I.simplify(simple, ranges) == simple
+    assert I.subs(simple, values) == tree.value(values)
+
+
 @given(TREES, TREES, VALUES)
 def test_quotient_and_rest_with_ranges(x: Tree, y: Tree, values: dict[str, int]) -> None:
     divisor = I.maximum(y.dim, 1)
@@ -165,6 +174,22 @@ def test_what_ranges_decide() -> None:
     assert I.floordiv(i + n * 8, 8, ranges) == n
     assert I.simplify(I.minimum(i, 8), ranges) == i
     assert I.simplify(I.maximum(i, j + 9), ranges) == j + 9
+
+
+def test_a_range_of_one_value_decides_what_stands_beside_it() -> None:
+    i, j, n = map(Index.symbol, "ijn")
+    ranges = {"i": (0, 0), "j": (3, 3)}
+    assert I.simplify(i + n * j, ranges) == n * 3
+    assert I.simplify(I.floordiv(n + i, j - 2), ranges) == n
+    assert I.simplify(I.minimum(i * n + 4, j), ranges) == 3
+    assert I.simplify(I.broadcast(i + 1, n), ranges) == n
+
+
+@pytest.mark.parametrize("ends", [(0, -1), (None, None), (None, 0), (0, None)])
+def test_a_range_of_no_value_or_without_an_end_decides_no_symbol(ends: tuple[int | None, int | None]) -> None:
+    i = Index.symbol("i")
+    assert I.simplify(i + 1, {"i": ends}) == i + 1
+    assert I.simplify(i + 1, {}) == i + 1
 
 
 def test_linear_form_is_refused_inside_a_quotient() -> None:
