@@ -164,6 +164,12 @@ def _erf(x: Any) -> Any:
     return np.vectorize(math.erf, otypes=[np.asarray(x).dtype])(x)
 
 
+def _pow(x: Any, y: Any) -> Any:
+    """C's function; where the exponent has rank 0, NumPy takes other functions, that of 0.5 being the square root."""
+    x, y = np.broadcast_arrays(x, y)
+    return np.power(np.atleast_1d(x), np.atleast_1d(y)).reshape(x.shape)
+
+
 def _sigmoid(x: Any) -> Any:
     return 1 / (1 + np.exp(-x))
 
@@ -212,7 +218,7 @@ PRIMITIVES = {
         Primitive("erf", 1, "f", _erf, kind="math"),
         Primitive("sin", 1, "f", np.sin, kind="math"),
         Primitive("cos", 1, "f", np.cos, kind="math"),
-        Primitive("pow", 2, "f", np.power, kind="math"),
+        Primitive("pow", 2, "f", _pow, kind="math"),
     )
 }
 

@@ -56,9 +56,8 @@ def takes(op: str, of: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize(("name", "of"), [(op, of) for op in SCALARS for of in DTYPES if takes(op, of)])
-def test_scalar_rules_at_special_values(name: str, of: str) -> None:
-    """All combinations of them, in each dtype that the op takes; `mod` of floats where the quotient is below 2**53."""
+def special_operands(name: str, of: str) -> list[Array]:
+    """All combinations of special values for the operands of an op; for `mod` of floats of quotients below 2**53."""
     with np.errstate(all="ignore"):
         values = np.array(SPECIAL).astype(of) if of[0] == "f" else np.arange(-3, 4).astype(of)
     if of[0] == "i" and name not in ("sub", "neg", "abs"):
@@ -70,7 +69,12 @@ def test_scalar_rules_at_special_values(name: str, of: str) -> None:
     grid = [g.reshape(-1) for g in np.meshgrid(*[values] * arity)]
     if name == "select":
         grid[0] = np.arange(grid[0].size) % 2 == 0
-    node, feeds = apply(name, grid, ATTRS.get(name, {}))
+    return grid
+
+
+@pytest.mark.parametrize(("name", "of"), [(op, of) for op in SCALARS for of in DTYPES if takes(op, of)])
+def test_scalar_rules_at_special_values(name: str, of: str) -> None:
+    node, feeds = apply(name, special_operands(name, of), ATTRS.get(name, {}))
     (expected,) = evaluate(node.graph, feeds, node.results)
     found = Lowered(feeds).value(node.results[0])
     eps = float(np.finfo(of).eps) if of[0] == "f" else 0

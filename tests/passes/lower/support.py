@@ -98,9 +98,20 @@ def reference(graph: Graph, arrays: Mapping[str, Array]) -> Results:
     return Results(outputs, dict(zip(names, updated, strict=True)))
 
 
-def assert_close(found: Results, expected: Results, where: str, labels: Sequence[str] = (), ulps: float = 64) -> None:
+def assert_close(
+    found: Results,
+    expected: Results,
+    where: str,
+    labels: Sequence[str] = (),
+    ulps: float = 64,
+    signs: bool = False,
+) -> None:
+    """With `signs`, a zero has the sign of the expected one."""
     for k, (x, y) in enumerate(zip(found.fetches, expected.fetches, strict=True)):
-        close(x, y, f"{where}: {labels[k] if labels else f'output {k}'}", ulps)
+        what = f"{where}: {labels[k] if labels else f'output {k}'}"
+        close(x, y, what, ulps)
+        if signs:
+            np.testing.assert_array_equal(np.signbit(x[y == 0]), np.signbit(y[y == 0]), err_msg=what)
     assert expected.variables.keys() <= found.variables.keys()
     for name, y in expected.variables.items():
         close(found.variables[name], y, f"{where}: variable {name}", ulps)
@@ -141,13 +152,12 @@ def check_everywhere(
     labels: Sequence[str] = (),
     targets: Iterable[str] = TARGETS,
     ulps: float = 64,
-    interpret: bool = True,
+    signs: bool = False,
 ) -> Lowered:
     """Lowers a pure graph and compares the interpreter and the machine code of each target with the reference."""
     expected = reference(graph, arrays)
     lowered = Lowered(graph, arrays)
-    if interpret:
-        assert_close(lowered.interpret(arrays), expected, "interpreter", labels, ulps)
+    assert_close(lowered.interpret(arrays), expected, "interpreter", labels, ulps, signs)
     for target in targets:
-        assert_close(lowered.native(arrays, target), expected, target, labels, ulps)
+        assert_close(lowered.native(arrays, target), expected, target, labels, ulps, signs)
     return lowered

@@ -13,6 +13,7 @@ import pytest
 from tests.codegen_llvm.support import TARGETS
 from tests.ir.ops.cases import CASES, Case, floats
 from tests.ir.ops.lowering import apply
+from tests.ir.ops.test_lowering import ATTRS, SCALARS, special_operands, takes
 from tfc.ir.errors import DTypeError
 from tfc.ir.graph import Graph, Node, Value
 from tfc.ir.index import Index
@@ -138,3 +139,17 @@ def test_float16_and_bfloat16(op: str) -> None:
         for of in ("float16", "bfloat16"):
             suite.add(case, of)
     suite.check(ulps=16, targets=target(op, 2))
+
+
+EXTREMES = ("maximum", "minimum", "relu", "relu6")
+"""Of zeros of both signs, they give either."""
+
+
+@pytest.mark.parametrize("of", ["float32", "float64", "int32", "uint8"])
+@pytest.mark.parametrize("signs", [True, False])
+def test_scalar_rules_at_special_values(of: str, signs: bool) -> None:
+    """All combinations of NaN, infinities, zeros of both signs and the like; the signs of zeros count."""
+    suite = Suite()
+    for op in (op for op in SCALARS if takes(op, of) and (op not in EXTREMES) is signs):
+        suite.add(Case(op, special_operands(op, of), ATTRS.get(op, {})), of)
+    suite.check(ulps=8, signs=signs)

@@ -70,7 +70,7 @@ def _floordiv(x: Expr, y: Expr) -> Expr:
     q, _, too_far = _floor_parts(x, y)
     dividend = E.cast(x, float64)
     # An infinite dividend has no quotient, but for division by zero.
-    whole = E.select(too_far, q - 1, q) + dividend * 0
+    whole = E.select(prim("abs", dividend).eq(math.inf), math.nan, E.select(too_far, q - 1, q))
     return E.cast(E.select(y.eq(0), dividend / E.cast(y, float64), whole), x.dtype)
 
 
@@ -299,7 +299,14 @@ cos: Op = elementwise(
     onnx="Cos",
 )
 """Cosine of floats, in radians."""
-pow_: Op = elementwise("pow", FLOAT, np.power, lambda x, y: prim("pow", x, y), _grad_pow, onnx="Pow")
+pow_: Op = elementwise(
+    "pow",
+    FLOAT,
+    lambda x, y: E.evaluate("pow", dtype(np.asarray(x).dtype), x, y),
+    lambda x, y: prim("pow", x, y),
+    _grad_pow,
+    onnx="Pow",
+)
 """The first float to the power of the second; the gradient to the exponent is 0 where the base is not positive."""
 
 
