@@ -116,11 +116,20 @@ def test_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_was_used_longest_ago_goes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "LIMIT", 3 * (1000 + 45))
     for k in range(3):
-        cache.store(str(k), bytes(1000))
-        os.utime(folder / f"{k}.o.tfc", (k, k))
-    assert cache.load("0") == bytes(1000)
-    cache.store("3", bytes(1000))
-    assert sorted(p.name for p in folder.iterdir()) == ["0.o.tfc", "2.o.tfc", "3.o.tfc"]
+        cache.store(f"{k}a", bytes(1000))
+        os.utime(folder / f"{k}a.o.tfc", (k, k))
+    assert cache.load("0a") == bytes(1000)
+    cache.store("30", bytes(1000))
+    assert sorted(p.name for p in folder.iterdir()) == ["0a.o.tfc", "2a.o.tfc", "30.o.tfc"]
+
+
+def test_few_images_have_the_folder_looked_through(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking through 10,000 images takes longer than a small compilation."""
+    looks: list[Path] = []
+    monkeypatch.setattr(cache, "_trim", looks.append)
+    for k in range(400):
+        cache.store(cache.key(str(k)), b"")
+    assert 0 < len(looks) < 60
 
 
 def test_the_key_separates_its_parts() -> None:
