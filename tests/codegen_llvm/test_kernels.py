@@ -230,6 +230,33 @@ def test_masked_lanes_are_not_read(target: str) -> None:
         np.testing.assert_array_equal(y[:n, 2], x[:n])
 
 
+ONE_LANE = ("lt(@(l), @(1))", "ge(@(l), @(15))", "eq(@(l), @(3))", "eq(@(mod(l, 11)), @(10))", "not(ne(@(l), @(2)))")
+ONE_LANE += ("and(ge(@(l), @(4)), lt(@(l), @(5)))", "xor(lt(@(l), @(7)), lt(@(l), @(8)))")
+
+
+@pytest.mark.parametrize("condition", ONE_LANE)
+@pytest.mark.parametrize(
+    ("source", "to"), [("int32", "uint8"), ("int64", "int32"), ("int16", "int8"), ("float32", "bfloat16")]
+)
+def test_a_narrowing_store_of_one_lane_leaves_its_neighbours(source: str, to: str, condition: str) -> None:
+    text = f"""
+    kernel narrow(x: {source}[16] in, y: {to}[24] inout, z: {to}[24] inout) {{
+      for l < 16 vector {{
+        if {condition} {{
+          y[l] = cast<{to}>(x[l])
+        }}
+        if not({condition}) {{
+        }} else {{
+          z[l + 5] = cast<{to}>(x[l])
+        }}
+      }}
+    }}"""
+    x = np.arange(16).astype(T.DTYPES[source].np)
+    old = np.full(24, 77).astype(T.DTYPES[to].np)
+    got = check(text, {"x": x, "y": old, "z": old})
+    assert sum(got["y"] != old) == sum(got["z"] != old) == 1
+
+
 def test_a_scalar_select_reads_one_side() -> None:
     text = """
     kernel pad(x: float32[n] in, y: float32[n + 4] out) dims(n) {

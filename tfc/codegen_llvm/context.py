@@ -138,12 +138,12 @@ class Context:
         mask = self.w.splat(mask, self.lanes)
         if self.mask is None:
             return mask
-        return self.w.pure(I1, self.lanes, f"and {self.mask.typed}, {mask.text}", self.mask, mask)
+        return self.w.logic("and", self.mask, mask)
 
     def inverse(self, condition: Value) -> Value:
         """The negation of a bool."""
         ones = self.w.splat(Value("true", I1), condition.lanes)
-        return self.w.pure(I1, condition.lanes, f"xor {condition.typed}, {ones.text}", condition)
+        return self.w.logic("xor", condition, ones)
 
     def all(self, mask: Value) -> Value:
         """Whether every lane of a mask is active."""

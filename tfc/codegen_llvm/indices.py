@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from tfc.ir.index import Atom, Dim, Index, bounds, linear_in, simplify, subs
+import operator
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from tfc.ir.index import Atom, Dim, Index, bounds, linear_in, simplify, subs, symbols_of
 
 from .context import Context
-from .writer import I1, I64, Value, integer, suffix
+from .writer import I1, I64, Value, integer, mask_constant, suffix
 
 
 def resolve(cx: Context, x: Dim) -> Dim:
@@ -121,6 +126,8 @@ def _divide(cx: Context, atom: Atom) -> Value:
 _BELOW = {"lt": (0, True), "le": (1, True), "ge": (0, False), "gt": (1, False)}
 """`x op 0` for a rising x, as `x < shift` or its negation."""
 _MIRROR = {"lt": "gt", "le": "ge", "ge": "le", "gt": "lt"}
+_ORDERS = ("lt", "le", "gt", "ge", "eq", "ne")
+_ORDER: dict[str, Callable[[Any, int], bool]] = {op: getattr(operator, op) for op in _ORDERS}
 _SIGNED = {"lt": "slt", "le": "sle", "gt": "sgt", "ge": "sge", "eq": "eq", "ne": "ne"}
 
 
@@ -135,8 +142,10 @@ def compare_indices(cx: Context, op: str, a: Dim, b: Dim) -> Value:
         shift, below = _BELOW[op if c == 1 else _MIRROR[op]]
         return _lanes_below(cx, (rest * -1 if c == 1 else rest) + shift, below)
     if isinstance(difference, int):
-        truth = {"lt": difference < 0, "le": difference <= 0, "gt": difference > 0, "ge": difference >= 0}
-        return Value(str({**truth, "eq": difference == 0, "ne": difference != 0}[op]).lower(), I1)
+        return Value(str(_ORDER[op](difference, 0)).lower(), I1)
+    if cx.lanes and symbols_of(difference) == {cx.lane}:
+        with suppress(ZeroDivisionError):
+            return mask_constant(_ORDER[op](subs(difference, {cx.lane: k}), 0) for k in range(cx.lanes))
     return _compare(cx, _SIGNED[op], index_value(cx, resolve(cx, a)), index_value(cx, resolve(cx, b)))
 
 
@@ -146,8 +155,7 @@ def _lanes_below(cx: Context, bound: Dim, below: bool) -> Value:
     if isinstance(bound, int) and (bound <= 0 or bound >= n):
         return Value(str((bound >= n) == below).lower(), I1)
     if isinstance(bound, int):
-        bits = ", ".join(f"i1 {str((k < bound) == below).lower()}" for k in range(n))
-        return Value(f"<{bits}>", I1, n)
+        return mask_constant((k < bound) == below for k in range(n))
     clamped = intrinsic(cx, "llvm.smin", intrinsic(cx, "llvm.smax", index_value(cx, bound), integer(0)), integer(n))
     narrow = w.splat(w.pure("i32", 0, f"trunc {clamped.typed} to i32", clamped), n)
     numbers = f"<{', '.join(f'i32 {k}' for k in range(n))}>"

@@ -12,7 +12,7 @@ from tfc.ir.types import DType, Shape
 from .context import Context, View, memory_element
 from .indices import arithmetic, index_value, lane_form, resolve, terms
 from .primitives import apply, choose, constant, reduce_lanes
-from .writer import I1, PTR, Value, integer, suffix, type_text
+from .writer import I1, PTR, Value, integer, known_lanes, suffix, type_text
 
 Form = tuple[Dim, Dim] | None
 Combine = Callable[[Value], Value]
@@ -201,6 +201,12 @@ def _store_vector(cx: Context, view: View, first: Dim, value: Value) -> None:
         value = choose(cx, cx.mask, value, old)
     if mask is None:
         cx.w.emit(f"  store {value.typed}, {pointer.typed}, align {align}")
+        return
+    lanes = known_lanes(mask)
+    if lanes is not None and sum(lanes) == 1:
+        # LLVM 22 makes a masked store of one lane that is known, of a truncated value, a store of the wider one.
+        one = lanes.index(True)
+        _store_scalar(cx, view, first + one, cx.w.lane(value, one))
         return
     name = f"llvm.masked.store.{suffix(value.elem, value.lanes)}.p0"
     cx.w.call_void(name, value, pointer, integer(align, "i32"), mask)

@@ -88,10 +88,8 @@ def _float_negate(cx: Context, dtype: DType, args: tuple[Value, ...]) -> Value:
 
 
 def _invert(cx: Context, dtype: DType, args: tuple[Value, ...]) -> Value:
-    ones = "true" if dtype.is_bool else "-1"
     a = args[0]
-    other = Value(f"splat ({a.elem} {ones})" if a.lanes else ones, a.elem, a.lanes)
-    return _binary("xor")(cx, dtype, (a, other))
+    return cx.inverse(a) if dtype.is_bool else _binary("xor")(cx, dtype, (a, _same(a, -1)))
 
 
 def _safe_divisor(cx: Context, dtype: DType, a: Value, b: Value) -> tuple[Value, Value]:
@@ -176,7 +174,7 @@ def _logical(op: str, neutral: bool) -> dict[str, Row]:
         for one, other in (args, args[::-1]):
             if one.text in _TRUTH:
                 return other if _TRUTH[one.text] == neutral else one
-        return _binary(op)(cx, dtype, args)
+        return cx.w.logic(op, *args)
 
     return {**_bitwise(op), "b": row}
 
@@ -203,7 +201,7 @@ ROWS: dict[str, dict[str, Row]] = {
     "fma": {"f": _intrinsic("fma")},
     "and": _logical("and", True),
     "or": _logical("or", False),
-    "xor": _bitwise("xor"),
+    "xor": {**_bitwise("xor"), "b": lambda cx, dtype, args: cx.w.logic("xor", *args)},
     "not": dict.fromkeys("iub", _invert),
     "shl": _both_ints(_shift_left),
     "shr": _both_ints(_shift_right),

@@ -6,7 +6,8 @@ operands allow: what LLVM's LICM and EarlyCSE would do later, at a fraction of t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -52,6 +53,19 @@ def integer(value: int, elem: str = I64) -> Value:
 
 def vector_constant(values: list[int], elem: str) -> Value:
     return Value(f"<{', '.join(f'{elem} {v}' for v in values)}>", elem, len(values))
+
+
+def mask_constant(lanes: Iterable[bool]) -> Value:
+    """A lane mask that is known."""
+    bits = [f"i1 {str(lane).lower()}" for lane in lanes]
+    return Value(f"<{', '.join(bits)}>", I1, len(bits))
+
+
+def known_lanes(mask: Value) -> list[bool] | None:
+    """The lanes of a mask that is known, else None."""
+    if mask.text.startswith("splat"):
+        return ["true" in mask.text] * mask.lanes
+    return [bit.endswith("true") for bit in mask.text[1:-1].split(", ")] if mask.text.startswith("<") else None
 
 
 @dataclass
@@ -150,6 +164,14 @@ class Writer:
         t = type_text(v.elem, lanes)
         one = self.pure(v.elem, lanes, f"insertelement {t} poison, {v.typed}, i64 0", v)
         return self.pure(v.elem, lanes, f"shufflevector {one.typed}, {t} poison, <{lanes} x i32> zeroinitializer", one)
+
+    def logic(self, op: str, a: Value, b: Value) -> Value:
+        """`and`, `or` or `xor` of two bools or lane masks; known where they are, so that stores see it."""
+        x, y = (known_lanes(v) if v.lanes else None for v in (a, b))
+        if x is None or y is None:
+            return self.pure(I1, a.lanes, f"{op} {a.typed}, {b.text}", a, b)
+        decide = {"and": operator.and_, "or": operator.or_, "xor": operator.xor}[op]
+        return mask_constant(map(decide, x, y))
 
     def lane(self, v: Value, k: int) -> Value:
         """One lane; of a scalar, the scalar."""
