@@ -144,3 +144,16 @@ def test_dropout() -> None:
     with tf.Session() as s:
         value, slope = s.run([y, gradient], {keep: 0.5})
         np.testing.assert_array_equal(value, slope)
+
+
+def test_dropout_by_a_placeholder_without_a_shape_keeps_what_is_known_of_the_tensors() -> None:
+    x, keep = tf.placeholder(tf.float32, [None, 50]), tf.placeholder(tf.float32)
+    y = tf.nn.dropout(x, keep, seed=1)
+    z = tf.nn.dropout(tf.matmul(y, tf.ones([50, 20])), keep, seed=2)
+    assert y.shape.as_list() == [None, 50]
+    assert z.shape.as_list() == [None, 20]
+    with tf.Session() as s:
+        kept = s.run(z, {x: np.ones((40, 50)), keep: 0.5})
+        assert 0.3 < (kept == 0).mean() < 0.7
+    with pytest.raises(ValueError, match=r"keep_prob must be a number, got the shape \(\?,\)"):
+        tf.nn.dropout(x, tf.placeholder(tf.float32, [None]))

@@ -189,7 +189,7 @@ def dropout(
         if kept == 1:
             return identity(x, name or "dropout")
     with x.graph.name_scope(name or "dropout") as scope:
-        kept = convert_to_tensor(kept, x.dtype, name="keep_prob")
+        kept = _number(convert_to_tensor(kept, x.dtype, name="keep_prob"), "keep_prob")
         wanted = shape(x) if noise_shape is None else noise_shape
         if x.shape.ndims is None:
             raise unsupported(f"dropout of {x.name} at {x.graph.ir.locate()}: its rank is unknown")
@@ -197,6 +197,16 @@ def dropout(
         scaled = x / kept
         hit = math.floor(kept + drawn)
         return emit(x.graph, "mul", [scaled, hit], name=scope)
+
+
+def _number(t: Tensor, what: str) -> Tensor:
+    """A tensor of rank 0; one of unknown rank is taken as such, and a run checks it. Raises ValueError for another."""
+    if t.shape.ndims is None:
+        with t.graph.counted(0):
+            return emit(t.graph, "reshape", [t], name="number", attrs={"shape": ()})
+    if t.shape.ndims:
+        raise ValueError(f"{what} must be a number, got the shape {t.shape}")
+    return t
 
 
 def l2_loss(t: Any, name: str | None = None) -> Tensor:
