@@ -55,6 +55,15 @@ def test_a_variable_without_a_value() -> None:
             assert caught.value.error_code == 9
 
 
+def test_a_slice_that_leaves_its_tensor() -> None:
+    at = tf.placeholder(tf.int32, [1])
+    part = tf.slice(tf.constant([1.0, 2.0, 3.0]), at, [2], name="part")
+    assert run(part, {at: [1]}).tolist() == [2, 3]
+    for start in (2, -1):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=rf"part/.* at .*{LINE}: .* not below 3$"):
+            run(part, {at: [start]})
+
+
 def test_an_index_out_of_range() -> None:
     x = tf.placeholder(tf.int32, [None])
     looked_up = tf.nn.embedding_lookup(tf.Variable(tf.zeros([3, 2])), x)

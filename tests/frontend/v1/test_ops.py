@@ -313,6 +313,33 @@ def test_an_index_that_a_run_knows() -> None:
     np.testing.assert_array_equal(run(lambda x, i: x[:, i, 1:], [T, np.array(2)], open_dims=True), T[:, 2, 1:])
 
 
+MOVING: list[tuple[Callable[..., Any], Callable[..., Any], list[Any]]] = [
+    (lambda x, at: tf.slice(x, at, [1, 2, 2]), lambda x, at: x[1:2, 0:2, 2:4], [T, np.array([1, 0, 2])]),
+    (lambda x, at: tf.slice(x, [0, at, 1], [-1, 2, -1]), lambda x, at: x[:, 1:3, 1:], [T, np.array(1, np.int32)]),
+    (lambda x, at: tf.slice(x, at, [1]), lambda x, at: x[2:3], [A[0], np.array([2], np.int32)]),
+    (
+        lambda x, at: tf.slice(x, tf.pad(tf.reshape(tf.argmin(at), [1]), [[0, 1]]), tf.constant(np.array([1, 3]))),
+        lambda x, at: x[1:2],
+        [A, np.array([3.0, 1.0])],
+    ),
+    (lambda x, at: tf.gradients(tf.slice(x, at, [2]), x)[0], lambda x, at: [0, 1, 1], [A[0], np.array([1])]),
+]
+
+
+@pytest.mark.parametrize("open_dims", [False, True], ids=["known", "open"])
+@pytest.mark.parametrize("k", range(len(MOVING)))
+def test_a_slice_from_where_a_run_says(k: int, open_dims: bool) -> None:
+    build, reference, arrays = MOVING[k]
+    np.testing.assert_array_equal(run(build, arrays, open_dims=open_dims), reference(*arrays))
+
+
+def test_a_slice_whose_size_a_run_alone_knows() -> None:
+    with pytest.raises(
+        tf.errors.UnimplementedError, match=r"slice: what a size of -1 takes from .* known only in a run"
+    ):
+        tf.slice(tf.constant([1.0, 2.0, 3.0]), tf.placeholder(tf.int32, [1]), [-1])
+
+
 def test_indices_that_are_refused() -> None:
     x, unknown = tf.placeholder(tf.float32, [2, 3]), tf.placeholder(tf.float32)
     for key, error in (((0, 0, 0), IndexError), (2, ValueError), (True, TypeError), (1.5, TypeError)):

@@ -224,9 +224,16 @@ def _part(x: Tensor, starts: Shape, sizes: Shape, steps: tuple[int, ...], name: 
 
 
 def slice(input_: Any, begin: Any, size: Any, name: str | None = None) -> Tensor:
-    """`size[k]` elements from `begin[k]` on along each axis; a size of -1 takes all that are left."""
+    """`size[k]` elements from `begin[k]` on along each axis; a size of -1 takes all that are left.
+
+    Where a run decides the begin, one that leaves the tensor is an error of that run. Raises UnimplementedError where
+    only a run knows how many elements there are.
+    """
     x = convert_to_tensor(input_)
-    starts, sizes = dims_argument(begin, "begin"), dims_argument(size, "size")
+    sizes = dims_argument(size, "size")
+    if _is_open(begin):
+        return _slice_from(x, begin, sizes, name or "Slice")
+    starts = dims_argument(begin, "begin")
     dims: Sequence[Dim] = x.ir_value.type.shape or ()
     if any(isinstance(n, int) and n == -1 for n in sizes):
         dims = x.ir_value.type.dims
@@ -234,6 +241,31 @@ def slice(input_: Any, begin: Any, size: Any, name: str | None = None) -> Tensor
             d - a if isinstance(n, int) and n == -1 else n for d, a, n in zip(dims, starts, sizes, strict=True)
         )
     return _part(x, starts, sizes, (1,) * len(starts), name or "Slice", 3)
+
+
+def _is_open(x: Any) -> bool:
+    """Whether only a run knows a number, or one in a list."""
+    if isinstance(x, (list, tuple)):
+        return any(map(_is_open, x))
+    return is_tensor_like(x) and value_of(x.ir_value) is None
+
+
+def _slice_from(x: Tensor, begin: Any, sizes: Shape, name: str) -> Tensor:
+    """A slice whose begin a run knows: along those axes, what lies at the begin and at so many places after it."""
+    graph = x.graph
+    with graph.name_scope(name) as scope, graph.counted(2):
+        firsts = begin if isinstance(begin, (list, tuple)) else [begin[k] for k in builtins.range(len(sizes))]
+        for k, (first, count) in enumerate(zip(firsts, sizes, strict=True)):
+            rest = isinstance(count, int) and count == -1
+            if not _is_open(first):
+                start = dim_argument(first, "begin")
+                x = _along(x, k, start, x.ir_value.type.dims[k] - start if rest else count, "part")
+                continue
+            if rest:
+                raise unsupported(f"slice: what a size of -1 takes from {first!r} on is known only in a run")
+            places = REGISTRY["iota"](graph=graph.ir, shape=(count,), axis=0, dtype=first.dtype.ir, name="places")
+            x = emit(graph, "gather", [x, graph.tensor(places) + first], name="part", attrs={"axis": k})
+        return identity(x, scope)
 
 
 def strided_slice(
