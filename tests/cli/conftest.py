@@ -10,7 +10,7 @@ import pytest
 import tfc.v1 as tf
 from tests.v1.idx_files import arrays, write
 from tfc.cli import main
-from tfc.frontend.v1.stacks import STACKS
+from tfc.frontend.v1.stacks import PROGRAM, STACKS
 
 SCRIPTS = Path(__file__).parent / "scripts"
 
@@ -21,6 +21,8 @@ def as_new() -> None:
     """Makes the front end what it is in a new process."""
     tf.reset_default_graph()
     STACKS.sessions.clear()
+    PROGRAM.flags.clear()
+    PROGRAM.parsed = False
 
 
 @pytest.fixture(autouse=True)

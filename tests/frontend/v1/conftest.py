@@ -8,7 +8,7 @@ import pytest
 
 from .reference_engine import ReferenceEngine
 
-ENGINES = {"test_graph": ["reference"], "test_errors": ["runtime"]}
+ENGINES = {"test_graph": ["reference"], "test_errors": ["runtime"], "test_flags": ["reference"]}
 """The engines of a module whose tests are not for both."""
 
 

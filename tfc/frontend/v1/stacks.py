@@ -1,4 +1,4 @@
-"""The default-graph and default-session stacks: thread-local, and the only mutable state of the front end."""
+"""The thread-local stacks of default graphs and sessions, and the program's flags: the front end's mutable state."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .flags import Flag
     from .graph import Graph
     from .session import BaseSession
 
@@ -22,7 +23,17 @@ class Stacks(threading.local):
         """The graph that new operations go to where no `as_default` is open."""
 
 
+class Program:
+    """What TF keeps once for a process."""
+
+    def __init__(self) -> None:
+        self.flags: dict[str, Flag] = {}
+        self.parsed = False
+        """Whether the flags have been given what the command line says."""
+
+
 STACKS = Stacks()
+PROGRAM = Program()
 
 
 @contextmanager
