@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 import tfc.runtime
-from tfc.frontend.v1 import session as sessions
 from tfc.ir.graph import Graph, Node, Value
 from tfc.passes.extract import extract, reachable
 
@@ -80,7 +79,7 @@ def watched(saw: Saw) -> Iterator[None]:
     """Inside the block, `saw` is told of every run of a session and of a compiled function."""
     session, executable = tfc.runtime.Session, tfc.runtime.Executable
     with ExitStack() as stack:
-        stack.enter_context(_replaced(sessions, "Engine", lambda graph: _Session(session(graph), saw)))
+        stack.enter_context(_replaced(tfc.runtime, "Session", lambda graph: _Session(session(graph), saw)))
         stack.enter_context(_replaced(tfc.runtime, "Executable", lambda graph: _Executable(executable(graph), saw)))
         yield
 
