@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tfc.ir.errors import ShapeError
+from tfc.ir.graph import Value
 from tfc.ir.index import Index
 from tfc.runtime import Executable, Session, execution
 
@@ -44,6 +46,46 @@ def test_each_kind_of_broadcast_is_compiled_once(compiled: list[Any]) -> None:
             for p, q in kind:
                 np.testing.assert_array_equal(run([array(*p), array(*q)])[0], array(*p) + array(*q))
         assert len(compiled) == k
+
+
+def _rest(b: Builder) -> Value:
+    x = b.placeholder("x", ("n",))
+    return b.op("slice", x, starts=(1,), sizes=(x.type.dims[0] - 1,), steps=(1,))
+
+
+def _flat(b: Builder) -> Value:
+    return b.op("reshape", b.placeholder("x", ("n", "m")), shape=(-1,))
+
+
+def _joined(b: Builder) -> Value:
+    return b.op("concat", b.placeholder("x", ("n",)), b.placeholder("z", ("m",)), axis=0)
+
+
+def _overhang(b: Builder) -> Value:
+    x, z = b.placeholder("x", ("n",)), b.placeholder("z", ("m",))
+    return b.op("slice", x, starts=(0,), sizes=(x.type.dims[0] - z.type.dims[0],), steps=(1,))
+
+
+@pytest.mark.parametrize(
+    ("part", "runs", "programs"),
+    [
+        (_rest, [[(2,), (7,)], [(8,), (7,)], [(2,), (5,)], [(4,), (3,)]], 2),
+        (_flat, [[(1, 1), (7,)], [(7, 1), (7,)], [(1, 1), (4,)], [(2, 3), (6,)]], 2),
+        (_joined, [[(1,), (0,), (7,)], [(0,), (1,), (7,)], [(4,), (3,), (7,)], [(1,), (0,), (2,)]], 3),
+        (_overhang, [[(4,), (3,), (7,)], [(9,), (8,), (7,)], [(9,), (4,), (5,)], [(7,), (0,), (7,)]], 2),
+    ],
+)
+def test_a_dim_of_several_terms_that_is_one_is_broadcast(
+    compiled: list[Any], part: Callable[[Builder], Value], runs: list[list[tuple[int, ...]]], programs: int
+) -> None:
+    b = Builder()
+    x, y = part(b), b.placeholder("y", ("k",))
+    b.graph.outputs = [x, b.op("mul", x, y)]
+    run = Executable(b.graph).run
+    for shapes in runs:
+        one, product = run([array(*shape) for shape in shapes])
+        np.testing.assert_array_equal(product, one * array(*shapes[-1]))
+    assert len(compiled) == programs
 
 
 def test_shapes_that_do_not_broadcast_name_op_and_line(compiled: list[Any]) -> None:

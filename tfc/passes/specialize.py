@@ -14,7 +14,7 @@ from typing import Any
 
 from tfc.ir.errors import ShapeError
 from tfc.ir.graph import Graph, Node, Value, rebuild
-from tfc.ir.index import Dim, Index, bounds, maximum, minimum, subs, symbols_of
+from tfc.ir.index import Dim, Index, bounds, linear_in, maximum, minimum, subs, symbols_of
 from tfc.ir.op import Shapes
 
 Guard = tuple[Dim, Dim]
@@ -66,10 +66,33 @@ class Decided(Shapes):
         for one, other in ((a, b), (b, a)):
             name = _symbol(one)
             if name is not None and name not in symbols_of(other):
-                self.known = {k: subs(v, {name: other}) for k, v in self.known.items()}
-                self.known[name] = other
+                self.learn(name, other)
                 return other
+        if b == 1:
+            self.make_one(a)
+            return b
         return a
+
+    def learn(self, name: str, d: Dim) -> None:
+        """Lets a symbol stand for a dim from now on."""
+        self.known = {k: subs(v, {name: d}) for k, v in self.known.items()}
+        self.known[name] = d
+
+    def make_one(self, d: Dim) -> None:
+        """Has a dim of several terms read as 1, as indexing it asks: by one of its symbols, else by what all were fed.
+
+        d0 - d1 == 1  ->  d0 = d1 + 1          d0*d1 == 1  ->  d0 = 1, d1 = 1
+        """
+        for name in sorted(symbols_of(d)):
+            c, rest = linear_in(d, name) or (0, 0)
+            other = (1 - rest) * c
+            low = bounds(other, {})[0]
+            if c in (1, -1) and low is not None and low >= 0:
+                self.learn(name, other)
+                return
+        for name in sorted(symbols_of(d)):
+            self.keep(Index.symbol(name), self.hints[name])
+            self.learn(name, self.hints[name])
 
     def at_most(self, a: Dim, b: Dim, otherwise: str) -> None:
         """Keeps `a <= b` as the equation `max(a, b) == b`, where it is not known anyway."""
