@@ -6,11 +6,17 @@ A loop variable is eliminated by putting its first or last value in its place, w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 from tfc.ir.index import Atom, Dim, Index, Ranges, bounds, floordiv, linear_in, mod, product
+
+DEPTH = 8
+"""Calls of functions in an index that are bounded one after another."""
+TRIES = 16
+"""Bounds of an index that are looked at: each call of min or max has up to three."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +51,18 @@ class Facts:
 
 def lower(x: Dim, spans: Iterable[Span], ranges: Ranges) -> Dim | None:
     """A dim without the spans' names that `x` is never below; None where none is found."""
-    current: Dim | None = x
-    for span in reversed(tuple(spans)):
-        if current is None or isinstance(current, int):
-            break
-        if span.name in current.symbols:
-            current = _eliminate(current, span, ranges)
-    return current
+    return next(_lower(x, tuple(spans), ranges), None)
+
+
+def _lower(x: Dim, spans: tuple[Span, ...], ranges: Ranges) -> Iterator[Dim]:
+    """Such dims; of the smaller of two dims, or the larger, both are tried."""
+    if isinstance(x, int) or not spans:
+        yield x
+    elif spans[-1].name not in x.symbols:
+        yield from _lower(x, spans[:-1], ranges)
+    else:
+        for below in _eliminate(x, spans[-1], ranges):
+            yield from _lower(below, spans[:-1], ranges)
 
 
 def upper(x: Dim, spans: Iterable[Span], ranges: Ranges) -> Dim | None:
@@ -60,37 +71,34 @@ def upper(x: Dim, spans: Iterable[Span], ranges: Ranges) -> Dim | None:
     return None if below is None else -below
 
 
-def _eliminate(x: Index, span: Span, ranges: Ranges) -> Dim | None:
-    form = linear_in(x, span.name)
-    if form is None:
-        without_calls = _free(x, ranges, span.name)
-        form = None if without_calls is None else linear_in(without_calls, span.name)
-    if form is None:
-        return None
-    c, rest = form
-    low, high = bounds(c, ranges)
-    if low is not None and low >= 0:
-        return c * span.low + rest
-    return c * span.high + rest if high is not None and high <= 0 else None
+def _eliminate(x: Index, span: Span, ranges: Ranges) -> Iterator[Dim]:
+    for linear in (x,) if linear_in(x, span.name) is not None else _free(x, ranges, span.name):
+        form = linear_in(linear, span.name)
+        if form is None:
+            continue
+        c, rest = form
+        low, high = bounds(c, ranges)
+        if low is not None and low >= 0:
+            yield c * span.low + rest
+        elif high is not None and high <= 0:
+            yield c * span.high + rest
 
 
-def _free(x: Dim, ranges: Ranges, name: str | None = None) -> Dim | None:
-    """A dim not above `x` in which no function is called (of `name`, if one is given)."""
-    for _ in range(8):
-        if isinstance(x, int):
-            return x
-        x = _without_mod(x, name)
-        calls = [(m, c, a) for m, c in _terms(x) for a in m if _is_call(a, name)]
-        if not calls:
-            return x
+def _free(x: Dim, ranges: Ranges, name: str | None = None, depth: int = DEPTH) -> Iterator[Dim]:
+    """Dims not above `x` in which no function is called (of `name`, if one is given)."""
+    if isinstance(x, int):
+        yield x
+        return
+    x = _without_mod(x, name)
+    calls = [(m, c, a) for m, c in _terms(x) for a in m if _is_call(a, name)]
+    if not calls:
+        yield x
+    elif depth:
         monomial, c, atom = calls[0]
         others = list(monomial)
         others.remove(atom)
-        bound = _below_call(c * product(map(_symbol, others)), atom, ranges)
-        if bound is None:
-            return None
-        x = x - Index(((monomial, c),)) + bound
-    return None
+        for bound in _below_call(c * product(map(_symbol, others)), atom, ranges):
+            yield from _free(x - Index(((monomial, c),)) + bound, ranges, name, depth - 1)
 
 
 def _terms(x: Dim) -> tuple[tuple[tuple[Atom, ...], int], ...]:
@@ -120,22 +128,22 @@ def _without_mod(x: Index, name: str | None) -> Dim:
     return total
 
 
-def _below_call(c: Dim, atom: Atom, ranges: Ranges) -> Dim | None:
-    """A dim not above `c * atom`."""
+def _below_call(c: Dim, atom: Atom, ranges: Ranges) -> Iterator[Dim]:
+    """Dims not above `c * atom`, the likeliest first."""
     low, high = bounds(c, ranges)
     positive = low is not None and low >= 0
     if not positive and (high is None or high > 0):
-        return None
+        return
     if atom.name == "floordiv" and mod(c, atom.args[1]) == 0:
         a, b = atom.args
         quotient = floordiv(c, b)
-        return quotient * (a - b + 1) if positive else quotient * a
+        yield quotient * (a - b + 1) if positive else quotient * a
+        return
     number = bounds(_symbol(atom), ranges)[0 if positive else 1]
     if number is not None:
-        return c * number
+        yield c * number
     if (atom.name == "min" and not positive) or (atom.name == "max" and positive):
-        return c * atom.args[0]
-    return None
+        yield from (c * a for a in atom.args)
 
 
 def at_least_0(x: Dim, facts: Facts) -> bool:
@@ -147,12 +155,9 @@ def _spans_show(x: Dim, facts: Facts) -> bool:
     low = bounds(x, facts.ranges)[0]
     if low is not None and low >= 0:
         return True
-    below = lower(x, facts.spans, facts.ranges)
-    below = None if below is None else _free(below, facts.ranges)
-    if below is None:
-        return False
-    low = bounds(below, facts.ranges)[0]
-    return low is not None and low >= 0
+    found = (free for below in _lower(x, facts.spans, facts.ranges) for free in _free(below, facts.ranges))
+    lows = (bounds(free, facts.ranges)[0] for free in islice(found, TRIES))
+    return any(low is not None and low >= 0 for low in lows)
 
 
 def is_positive(extent: Dim, facts: Facts) -> bool:

@@ -1,20 +1,23 @@
-"""Matrix products of any size: blocks that caches hold, packed into panels that a tile in registers streams."""
+"""Matrix products of any size: blocks of b, which caches hold, packed into panels that a tile in registers streams.
+
+The elements of a are read where they stand, one at a time for a whole vector: packing them costs more than it saves.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tfc.ir.kernel import Kernel
 
 from ..target import Target
 from .cpu_loops import merge_siblings, near
-from .gemm import Gemm, dim_of, extent_of, rank_of, row_blocks, unguarded
+from .gemm import Gemm, at_most, dim_of, extent_of, rank_of, row_blocks, unguarded
 from .loops import reorder, split, unroll, vectorise
 from .staging import Axis, stage
 
 DEPTH = 256
-"""Depth of a block: a panel of each operand leaves room in the nearest cache."""
+"""Depth of a block: a panel of it leaves room in the nearest cache."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,9 @@ def tiles_for(dtype_size: int, target: Target) -> Tiles:
 
 
 def packed(k: Kernel, g: Gemm, nests: Sequence[str], target: Target) -> Kernel:
-    """for block { for jc { for kc { pack b, a  for jr { for ir { r = 0  for kk { r add= a * b }  c add= r } } } } }"""
+    """for block { for jc { for kc { pack b  for jr { for ir { r = 0  for kk { r add= a * b }  c add= r } } } } }"""
     t = tiles_for(g.a.dtype.size, target)
+    t = replace(t, rows=at_most(k, g.i, t.rows), vectors=at_most(k, g.j, t.vectors, t.width))
     k = row_blocks(k, nests, _no_larger(k, g.i, t.row_block, t.rows), "short")
     i, j = f"{g.i}_i", g.j
     k = split(k, i, t.rows, outer=f"{i}r", inner=f"{i}i", tail="mask")
@@ -57,11 +61,9 @@ def packed(k: Kernel, g: Gemm, nests: Sequence[str], target: Target) -> Kernel:
     d = rank_of(k, g.c) - 1
     layout = (Axis(d - 1), Axis(d, step=t.width), Axis(d, count=t.width))
     k = stage(k, g.c, name=f"{g.c}_r", around=f"{g.k}_k", space="register", fresh=True, layout=layout)
-    for load, size, along, name in ((g.b, t.columns, j, "b"), (g.a, t.rows, g.i, "a")):
-        d = dim_of(load, along)
-        panels = (Axis(d, step=size), Axis(dim_of(load, g.k)), Axis(d, count=size))
-        k = stage(k, load.buffer, name=f"{g.c}_{name}", at=f"{g.k}_c", layout=panels, fill=0.0, align=64)
-    k = unguarded(unguarded(k, f"{j}_l"), f"{i}i")
+    panels = (Axis(dim_of(g.b, j), step=t.columns), Axis(dim_of(g.b, g.k)), Axis(dim_of(g.b, j), count=t.columns))
+    k = stage(k, g.b.buffer, name=f"{g.c}_b", at=f"{g.k}_c", layout=panels, fill=0.0, align=64)
+    k = unguarded(unguarded(k, f"{j}_l"), f"{i}i", "clamp")
     for v in (f"{j}_l", f"{g.c}_r_in2", f"{g.c}_r_out2"):
         k = vectorise(k, v)
     for v in (f"{i}i", f"{j}_v", *(f"{g.c}_r_{way}{n}" for way in ("in", "out") for n in (0, 1))):
