@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from tfc.ir.kernel import For, Kernel, walk
 
 from ..target import Target
-from .gemm import Gemm, along, dim_of, extent_of, rank_of, row_blocks, unguarded
+from .gemm import Gemm, along, at_most, dim_of, extent_of, rank_of, row_blocks, unguarded
 from .lanes import accumulate_lanes
 from .loops import merge, reorder, split, unroll, vectorise
 from .staging import Axis, stage
@@ -47,7 +47,7 @@ def narrow(k: Kernel, g: Gemm, nests: Sequence[str], target: Target) -> Kernel |
 def _along_columns(k: Kernel, g: Gemm, nests: Sequence[str], vectors: int, target: Target) -> Kernel:
     """for block { r = 0  for k { for i { for j { r[i, j] add= a[min(i, m - 1), k] * b[k, j] } } }  c = r }"""
     width = target.lanes(g.a.dtype)
-    rows = min(ROWS, (target.vector_registers - vectors - 1) // vectors)
+    rows = at_most(k, g.i, min(ROWS, (target.vector_registers - vectors - 1) // vectors))
     k = _tiled(k, g, nests, rows, vectors * width)
     *_, z, zj = g.zero
     for v in (zj, g.j):
@@ -64,7 +64,7 @@ def _along_rows(k: Kernel, g: Gemm, nests: Sequence[str], columns: int, target: 
     """for block { r = 0  for k { for j { for i { r[j, i] add= a[k, i] * b[k, min(j, n - 1)] } } }  c = r }"""
     width, registers = target.lanes(g.a.dtype), target.vector_registers
     tile = _tile(columns, registers - 2)
-    vectors = min(-(-CHAINS // tile), max(1, (registers - 1) // (tile + 1)))
+    vectors = at_most(k, g.i, min(-(-CHAINS // tile), max(1, (registers - 1) // (tile + 1))), width)
     k = _tiled(k, g, nests, vectors * width, tile)
     *_, z, zj = g.zero
     for v in (z, g.i):
@@ -81,7 +81,7 @@ def _along_depth(k: Kernel, g: Gemm, nests: Sequence[str], columns: int, target:
     """bt = b transposed  for block { r = 0  for k { for i { for j { r[i, j] add= a[i, k] * bt[j, k] } } }  c = r }"""
     registers = target.vector_registers - 1
     tile = _tile(columns, registers // 2 - 1)
-    k = _tiled(k, g, nests, registers // (tile + 1), tile)
+    k = _tiled(k, g, nests, at_most(k, g.i, registers // (tile + 1)), tile)
     *_, z, zj = g.zero
     d = rank_of(k, g.c) - 1
     k = _registers(k, g, (f"{z}_i", f"{zj}_b"), (f"{g.i}_i", f"{g.j}_b"), (Axis(d - 1), Axis(d)))

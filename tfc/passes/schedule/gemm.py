@@ -71,6 +71,12 @@ def extent_of(k: Kernel, var: str) -> Dim:
     return locate(k, var, "gemm").loop.extent
 
 
+def at_most(k: Kernel, var: str, count: int, step: int = 1) -> int:
+    """A count of steps, but no more than a loop of known extent takes: a tile is no larger than what it tiles."""
+    extent = extent_of(k, var)
+    return min(count, -(-extent // step)) if isinstance(extent, int) else count
+
+
 def along(load: Load, var: str) -> bool:
     """Whether a loop goes along the last dim of an operand."""
     form = linear_in(load.index[-1], var)

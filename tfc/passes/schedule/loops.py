@@ -85,7 +85,7 @@ def reorder(k: Kernel, order: Sequence[str]) -> Kernel:
 
         for i < n { for j < m { S } }  ->  for j < m { for i < n { S } }
 
-    Conditions on indices that stand between the loops go inwards, each to where its variables are known. Refused where
+    Conditions on indices that stand between or inside the loops go to where their variables are known. Refused where
     a dependence would turn round; accumulations with one combiner may come in any order.
     """
     places = [locate(k, v, "reorder") for v in order]
@@ -113,10 +113,10 @@ def _in_band(a: Access, band: Sequence[For]) -> Access:
 
 
 def _chain(loop: For, wanted: set[str], where: str) -> tuple[list[For], list[Expr], Body]:
-    """The loops down from one, the conditions between them, the body of the innermost."""
+    """The loops down from one, the conditions between and inside them, the body of the innermost."""
     chain, guards = [loop], list[Expr]()
     body = loop.body
-    while {c.var for c in chain} != wanted:
+    while True:
         match body:
             case (For() as inner,) if inner.var in wanted:
                 chain.append(inner)
@@ -125,7 +125,9 @@ def _chain(loop: For, wanted: set[str], where: str) -> tuple[list[For], list[Exp
                 guards.append(condition)
                 body = then
             case _:
-                raise ScheduleError("reorder", where, f"the loops are not perfectly nested inside {chain[-1].var}")
+                break
+    if {c.var for c in chain} != wanted:
+        raise ScheduleError("reorder", where, f"the loops are not perfectly nested inside {chain[-1].var}")
     if has_barrier(body):
         raise ScheduleError("reorder", where, "there is a barrier inside")
     return chain, guards, body

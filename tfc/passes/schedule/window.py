@@ -6,7 +6,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from tfc.ir.expr import At, Expr, Prim
-from tfc.ir.index import Dim, Index, bounds, linear_in, subs, symbols_of
+from tfc.ir.index import Dim, Index, bounds, linear_in, simplify, subs, symbols_of
 from tfc.ir.kernel import Alloc, Body, Buffer, For, If, Kernel, walk
 from tfc.ir.types import Shape
 
@@ -101,9 +101,8 @@ def _covers(a: Access, buffer: Buffer, box: Window, masks: Masks, facts: Facts) 
     if any(symbols_of(extent) & loops.keys() for extent in loops.values()):
         return False
     used = list[str]()
-    fixed = {s.name: s.low for s in facts.spans if s.low == s.high}
     for index, low, size in zip(a.index, box.low, box.count, strict=True):
-        names = _radix(subs(index - low, fixed), size, loops)
+        names = _radix(simplify(index - low, facts.ranges), size, loops)
         if names is None:
             return False
         used += names
