@@ -370,6 +370,17 @@ def test_a_text_from_standard_input(tfc: Tfc, monkeypatch: pytest.MonkeyPatch) -
     assert [row.split()[1] for row in rows] == ["X_1", "X_2", "multiply"]
 
 
+EXP = """program p dims() arena(0) {
+  slot feed x: float32[1] in
+  slot fetch y: float32[1] out
+  kernel k(x: float32[1] in, y: float32[1] out) {
+    y[0] = exp(x[0])
+  }
+  run k(x, y)
+}
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "options", "status", "message"),
     [
@@ -378,6 +389,7 @@ def test_a_text_from_standard_input(tfc: Tfc, monkeypatch: pytest.MonkeyPatch) -
         ("program p dims() arena(0) {\n}\n", ["--stage", "graph"], 1, "a program of kernels has no stage graph"),
         ("program p dims() arena(0) {\n}\n", ["--shape", "x=1"], 1, "a program of kernels takes no --shape"),
         ("program p dims() arena(0) {\n}\n", ["--print-after", "fold"], 1, "no pass runs over a program of kernels"),
+        (EXP, ["--stage", "asm"], 1, "kernel k: exp of float32 is not a machine primitive"),
         ("graph @x {\n  return\n}\n", ["--shape", "x=1"], 1, "--shape x: nothing of that name is fed; fed are no"),
     ],
 )

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
-from tfc.codegen_llvm import compile_program, host_target
-from tfc.ir.errors import TfcError
+from tfc.codegen_llvm import CodegenError, compile_program, host_target
+from tfc.ir.errors import TfcError, UnsupportedError
 from tfc.ir.graph import Graph, Node, Value
 from tfc.ir.kernel import Program
 from tfc.ir.kernel_text import parse_program, print_program
@@ -108,7 +108,10 @@ class ProgramSubject:
         if stage == "kernel":
             return print_program(self.program)
         start = time.perf_counter()
-        native = compile_program(self.program, host_target())
+        try:
+            native = compile_program(self.program, host_target())
+        except CodegenError as error:  # no bug here: what no pass has prepared is the text's own
+            raise UnsupportedError(str(error)) from None
         self.seconds.append(("native", time.perf_counter() - start))
         return native.llvm_ir if stage == "llvm" else native.assembly()
 
