@@ -41,7 +41,8 @@ class Builder:
     def normal(self, *shape: int) -> Value:
         """Random numbers that differ from run to run."""
         counter = self.variable("counter", (), "int64")
-        return self.op("random_normal", counter, shape=shape, dtype=dtype("float32"), seed=7, seed2=3)
+        seeds = self.constant([7, 3], "int64")
+        return self.op("random_normal", counter, seeds, shape=shape, dtype=dtype("float32"))
 
 
 def dims(shape: Any) -> Shape | None:

@@ -71,7 +71,7 @@ def test_the_node_count(build: Any, count: int) -> None:
 
 def seeds(*built: Any) -> list[tuple[int, int]]:
     nodes = tf.get_default_graph().ir.nodes
-    return [(n.attrs["seed"], n.attrs["seed2"]) for n in nodes if n.op.draws is not None]
+    return [tuple(n.operands[1].node.attrs["value"].tolist()) for n in nodes if n.op.draws is not None]
 
 
 def test_seeds() -> None:

@@ -18,8 +18,8 @@ from .lowering import Array, apply
 
 
 def draw(op: str, shape: tuple[int, ...], of: T.DType, seed: int, seed2: int, counter: int = 0, **more: Any) -> Array:
-    attrs = {"shape": shape, "dtype": of, "seed": seed, "seed2": seed2, **more}
-    node, feeds = apply(op, [np.asarray(counter, np.int64)], attrs)
+    attrs = {"shape": shape, "dtype": of, **more}
+    node, feeds = apply(op, [np.asarray(counter, np.int64), np.array([seed, seed2])], attrs)
     return evaluate(node.graph, feeds, node.results)[0]
 
 
@@ -37,7 +37,7 @@ def draw(op: str, shape: tuple[int, ...], of: T.DType, seed: int, seed2: int, co
 )
 def test_known_answers_of_the_generator(counter: tuple[int, int], key: int, expected: str) -> None:
     """From the authors' library, Random123: `kat_vectors`, philox4x32 10."""
-    words = _blocks(np.uint64(counter[0]), key, counter[1])
+    words = _blocks(np.uint64(counter[0]), np.array([key, counter[1]], np.uint64))
     assert " ".join(f"{int(w):08x}" for w in words) == expected
 
 

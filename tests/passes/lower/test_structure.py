@@ -175,7 +175,7 @@ def test_names_and_checks_stay_out_of_conditions(condition: str, between: str) -
     graph = Graph()
     counter = R["variable"](graph=graph, dtype=dtype("int64"), shape=(), key="c", name="c")
     rows = R["gather"](fed(graph, 3), fed(graph, 8, of=int32), axis=0)
-    drawn = R["random_uniform"](counter, shape=(8,), dtype=float32, seed=1, seed2=2)
+    drawn = R["random_uniform"](counter, const(graph, [1, 2], dtype("int64")), shape=(8,), dtype=float32)
     powers = R["int_pow"](fed(graph, 8, of=int32), fed(graph, 8, of=int32))
     graph.outputs = [CONDITIONS[condition](BETWEEN[between](x)) for x in (rows, drawn, powers)]
     lowered = check_everywhere(graph, numbers(graph), targets=TARGETS[:1])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
+import numpy as np
+
 from tfc.ir.op import REGISTRY
 from tfc.ir.types import DType as IRDType
 from tfc.ir.types import int64
@@ -42,8 +44,9 @@ def _draw(graph: Graph, op: str, node: str, shape: Any, dtype: IRDType, seed: in
     with graph.name_scope(node) as scope, graph.counted(1):
         key = f"{scope}counter"
         counter = REGISTRY["variable"](graph=graph.ir, name="counter", dtype=int64, shape=(), key=key)
-        given: dict[str, Any] = {"shape": dims, "dtype": dtype, "seed": first, "seed2": second, **limits}
-        return graph.tensor(REGISTRY[op](counter, name=scope, **given))
+        pair = graph.constant(np.array([first, second]), "seeds")
+        given: dict[str, Any] = {"shape": dims, "dtype": dtype, **limits}
+        return graph.tensor(REGISTRY[op](counter, pair, name=scope, **given))
 
 
 def _count_shape(graph: Graph, shape: Any) -> None:

@@ -1,8 +1,9 @@
 """Random numbers that are TensorFlow's own, to the bit where only integers decide.
 
 A counter-based generator, Philox-4x32-10 (Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3, 2011): the key is
-`seed`, the counter of block `b` is `b` and `seed2`, each as two 32-bit words, low first. The operand is the number of
-blocks drawn before this run (int64, rank 0). Element `p` of the result, in row-major order, takes lanes of block
+the first seed, the counter of block `b` is `b` and the second seed, each as two 32-bit words, low first. The operands
+are the number of blocks drawn before this run (int64, rank 0) and the two seeds (int64[2]): being data, they leave code
+for random numbers the same whatever they are. Element `p` of the result, in row-major order, takes lanes of block
 `p // n`, where a block of four words makes `n` elements (TensorFlow 1.x: `core/lib/random/random_distributions.h`,
 `core/kernels/random_op.cc`).
 """
@@ -74,28 +75,25 @@ INTS = {int32: 1, int64: 2}
 """Words of a random integer."""
 
 
-def _philox(block: Any, seed: int, seed2: int, keep: Callable[[Any], Any], wide: Callable[[int], Any]) -> list[Any]:
+def _philox(block: Any, seeds: Sequence[Any], keep: Callable[[Any], Any], wide: Callable[[int], Any]) -> list[Any]:
     """The four words of a block, as uint64 arrays or expressions; `keep` holds a word, `wide` makes a constant."""
-    k0, k1 = seed & LOW, (seed >> 32) & LOW
-    c = [block & wide(LOW), block >> wide(32), wide(seed2 & LOW), wide((seed2 >> 32) & LOW)]
-    for _ in range(ROUNDS):
+    low, half = wide(LOW), wide(32)
+    k0, k1 = keep(seeds[0] & low), keep(seeds[0] >> half)
+    c = [block & low, block >> half, keep(seeds[1] & low), keep(seeds[1] >> half)]
+    for number in range(ROUNDS):
+        if number:
+            k0, k1 = (keep((k + wide(step)) & low) for k, step in zip((k0, k1), WEYL, strict=True))
         a, b = keep(c[0] * wide(MULTIPLIERS[0])), keep(c[2] * wide(MULTIPLIERS[1]))
-        c = [
-            (b >> wide(32)) ^ c[1] ^ wide(k0),
-            b & wide(LOW),
-            (a >> wide(32)) ^ c[3] ^ wide(k1),
-            a & wide(LOW),
-        ]
-        k0, k1 = (k0 + WEYL[0]) & LOW, (k1 + WEYL[1]) & LOW
+        c = [(b >> half) ^ c[1] ^ k0, b & low, (a >> half) ^ c[3] ^ k1, a & low]
     return c
 
 
 # References
 
 
-def _blocks(first: Any, seed: int, seed2: int) -> Any:
+def _blocks(first: Any, seeds: Any) -> Any:
     """The words of blocks, one more axis of four: uint64 below 2**32."""
-    words = _philox(np.asarray(first, np.uint64), seed, seed2, lambda x: x, np.uint64)
+    words = _philox(np.asarray(first, np.uint64), list(seeds.astype(np.uint64)), lambda x: x, np.uint64)
     return np.stack(np.broadcast_arrays(*words), -1)
 
 
@@ -122,21 +120,21 @@ def _drawn(draw: Callable[[Any], Any], counter: Any, shape: Sequence[int], lanes
     return draw(int(counter) + np.arange(-(-size // lanes))).reshape(-1)[:size].reshape(shape)
 
 
-def _uniform_random_ref(counter: Any, shape: Any, dtype: DType, seed: int, seed2: int) -> Any:
+def _uniform_random_ref(counter: Any, seeds: Any, shape: Any, dtype: DType) -> Any:
     lanes = 4 // FLOATS[dtype].words
-    return _drawn(lambda n: _unit_ref(_blocks(n, seed, seed2), dtype), counter, shape, lanes)
+    return _drawn(lambda n: _unit_ref(_blocks(n, seeds), dtype), counter, shape, lanes)
 
 
-def _normal_random_ref(counter: Any, shape: Any, dtype: DType, seed: int, seed2: int) -> Any:
+def _normal_random_ref(counter: Any, seeds: Any, shape: Any, dtype: DType) -> Any:
     lanes = 4 // FLOATS[dtype].words
-    return _drawn(lambda n: _normal_ref(_blocks(n, seed, seed2), dtype), counter, shape, lanes)
+    return _drawn(lambda n: _normal_ref(_blocks(n, seeds), dtype), counter, shape, lanes)
 
 
-def _truncated_ref(counter: Any, shape: Any, dtype: DType, seed: int, seed2: int) -> Any:
+def _truncated_ref(counter: Any, seeds: Any, shape: Any, dtype: DType) -> Any:
     lanes, size = 4 // FLOATS[dtype].words, math.prod(shape)
     work = float64 if dtype == float64 else float32
     groups = int(counter) + np.arange(-(-size // lanes)) * (lanes * RESERVED // 4)
-    tries = _normal_ref(_blocks(groups[:, None] + np.arange(TRIED_BLOCKS[work]), seed, seed2), work)
+    tries = _normal_ref(_blocks(groups[:, None] + np.arange(TRIED_BLOCKS[work]), seeds), work)
     tries = tries.reshape(len(groups), TRIED_BLOCKS[work] * lanes)
     inside = np.abs(tries) < BOUND
     order = np.argsort(~inside, axis=1, kind="stable")[:, :lanes]
@@ -144,9 +142,9 @@ def _truncated_ref(counter: Any, shape: Any, dtype: DType, seed: int, seed2: int
     return taken.reshape(-1)[:size].reshape(shape).astype(dtype.np)
 
 
-def _int_ref(counter: Any, shape: Any, dtype: DType, seed: int, seed2: int, minval: int, maxval: int) -> Any:
+def _int_ref(counter: Any, seeds: Any, shape: Any, dtype: DType, minval: int, maxval: int) -> Any:
     def draw(numbers: Any) -> Any:
-        words = _blocks(numbers, seed, seed2)
+        words = _blocks(numbers, seeds)
         bits = words if INTS[dtype] == 1 else words[..., 0::2] | words[..., 1::2] << np.uint64(32)
         return (bits % np.uint64(maxval - minval)).astype(np.int64) + np.int64(minval)
 
@@ -164,7 +162,8 @@ def _words(b: Element, n: Node, block: Expr) -> list[Expr]:
     def keep(x: Expr) -> Expr:
         return E.cast(E.At(b.let(E.cast(x, int64), None, None)), uint64)
 
-    words = _philox(E.cast(block, uint64), n.attrs["seed"], n.attrs["seed2"], keep, _wide)
+    seeds = [E.cast(b.operand(1, (k,)), uint64) for k in range(2)]
+    words = _philox(E.cast(block, uint64), seeds, keep, _wide)
     return [keep(w) for w in words]
 
 
@@ -260,10 +259,14 @@ def _int_element(b: Element, n: Node, at: Shape) -> Expr:
 
 def _random(name: str, dtypes: Any, ref: Callable[..., Any], element: Any, *more: str) -> Op:
     def infer(
-        shapes: Shapes, counter: TensorType, *, shape: Shape, dtype: DType, seed: int, seed2: int, **limits: int
+        shapes: Shapes, counter: TensorType, seeds: TensorType, *, shape: Shape, dtype: DType, **limits: int
     ) -> TensorType:
         if counter != TensorType(int64, ()):
             raise DTypeError(f"the counter is {TensorType(int64, ())}, got {counter}")
+        if seeds.dtype != int64 or (seeds.shape is not None and len(seeds.shape) != 1):
+            raise DTypeError(f"the seeds are {TensorType(int64, (2,))}, got {seeds}")
+        if seeds.shape is not None:
+            shapes.same(seeds.shape[0], 2, "seeds")
         if dtype not in dtypes:
             raise DTypeError(f"random numbers are {', '.join(map(str, dtypes))}, not {dtype}")
         if limits and limits["minval"] >= limits["maxval"]:
@@ -276,7 +279,7 @@ def _random(name: str, dtypes: Any, ref: Callable[..., Any], element: Any, *more
         ref=ref,
         element=element,
         draws=lambda result: product(result.dims) * RESERVED,
-        attrs=("shape", "dtype", "seed", "seed2", *more),
+        attrs=("shape", "dtype", *more),
     )
 
 
