@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from tfc.ir.index import Dim, maximum
+from tfc.ir.index import Dim, maximum, subs
 from tfc.ir.kernel import Alloc, Body, Buffer, Kernel, Launch, Program, Slot, Stmt, map_body, rename
 
 ALIGN = 64
@@ -26,18 +26,23 @@ class PlanMemory:
     name: ClassVar[str] = "plan-memory"
 
     def apply(self, program: Program) -> Program:
-        kernels: dict[str, Kernel] = {}
-        added: dict[str, list[Slot]] = {}
-        for k in program.kernels:
-            kernels[k.name], moved = _with_scratch(k)
-            added[k.name] = [Slot(b, "arena") for b in moved]
-        steps = tuple(_with_arguments(s, added[s.kernel]) for s in program.steps)
-        slots = (*program.slots, *(s for more in added.values() for s in more))
-        return place_slots(replace(program, slots=slots, kernels=tuple(kernels.values()), steps=steps))
+        moved = {k.name: _with_scratch(k) for k in program.kernels}
+        scratch = [[*_scratch(n, s, *moved[s.kernel])] for n, s in enumerate(program.steps)]
+        steps = tuple(
+            replace(s, args=(*s.args, *(slot.buffer.name for slot in own)))
+            for s, own in zip(program.steps, scratch, strict=True)
+        )
+        kernels = tuple(kernel for kernel, _ in moved.values())
+        slots = (*program.slots, *(slot for own in scratch for slot in own))
+        return place_slots(replace(program, slots=slots, kernels=kernels, steps=steps))
 
 
-def _with_arguments(step: Launch, slots: Sequence[Slot]) -> Launch:
-    return replace(step, args=(*step.args, *(s.buffer.name for s in slots)))
+def _scratch(number: int, step: Launch, kernel: Kernel, moved: Sequence[Buffer]) -> Iterator[Slot]:
+    """The slots of a launch for what was moved out of its kernel, in the dims that it is launched with."""
+    dims = dict(zip(kernel.dims, step.dims, strict=True))
+    for b in moved:
+        shape = tuple(subs(d, dims) for d in b.shape)
+        yield Slot(replace(b, name=f"{b.name}_{number}", shape=shape), "arena")
 
 
 def _with_scratch(kernel: Kernel) -> tuple[Kernel, list[Buffer]]:

@@ -77,3 +77,28 @@ def test_local_buffers_that_do_not_fit_the_stack_go_to_the_arena(extent: int | s
     verify_program(program)
     assert (program.arena != 0) is moves, print_program(program)
     assert ("alloc t" in print_program(program)) is not moves
+
+
+def test_each_launch_has_scratch_of_its_own_size() -> None:
+    text = """
+    program p dims(n, m) {
+      slot feed x: float32[n] in
+      slot feed y: float32[m] in
+      slot fetch u: float32[n] out
+      slot fetch v: float32[m] out
+      kernel k(a: float32[d] in, b: float32[d] out) dims(d) {
+        alloc t: float32[d] local stack
+        for i < d {
+          t[i] = a[i]
+        }
+        for i < d {
+          b[i] = t[i]
+        }
+      }
+      run k(x, u) dims(n)
+      run k(y, v) dims(m)
+    }
+    """
+    program = PlanMemory().apply(parse_program(text))
+    verify_program(program)
+    assert [s.buffer.shape for s in program.slots if s.kind == "arena"] == [(N,), (M,)]
