@@ -12,6 +12,7 @@ from .fold import Fold
 from .manager import Pass
 from .memory import PlanMemory
 from .schedule.cpu import Schedule
+from .share import Share
 from .simplify import Simplify
 from .target import Target
 from .vector_math.expand import ExpandMath
@@ -32,4 +33,4 @@ GRAPH_PASSES: tuple[Pass[Graph], ...] = (
 
 def program_passes(target: Target) -> tuple[Pass[Program], ...]:
     """From the program that lowering gives to the one that a back end prints."""
-    return (Schedule(target), ExpandMath(), PlanMemory())
+    return (Share(), Schedule(target), ExpandMath(), PlanMemory())
