@@ -222,6 +222,7 @@ SHAPING: dict[str, Case] = {
     "unstack": (lambda x: tf.unstack(x, axis=1)[2], lambda x: x[:, 2], [T]),
     "split": (lambda x: tf.split(x, 2, 2)[1], lambda x: x[..., 2:], [T]),
     "split sizes": (lambda x: tf.split(x, [1, -1], axis=1)[1], lambda x: x[:, 1:], [T]),
+    "split, all sizes": (lambda x: tf.split(x, [2, 1], axis=1)[1], lambda x: x[:, 2:], [T]),
     "split, pre-1.0 order": (lambda x: tf.split(0, 2, x)[0], lambda x: x[:1], [T]),
     "pad": (lambda x: tf.pad(x, [[1, 0], [0, 2]]), lambda x: np.pad(x, [(1, 0), (0, 2)]), [A]),
     "pad reflect": (
@@ -446,6 +447,7 @@ def test_reshape_of_an_unknown_rank() -> None:
         lambda: tf.split(tf.constant(A), [1, 1], 1),
         lambda: tf.unstack(tf.placeholder(tf.float32, [None, 2])),
         lambda: tf.unstack(tf.constant(A), num=3),
+        lambda: tf.add_n([tf.constant(A), tf.constant(A[:1])]),
         lambda: tf.nn.softmax_cross_entropy_with_logits(A, A, A),
         lambda: tf.nn.softmax_cross_entropy_with_logits(labels=A),
         lambda: tf.nn.sigmoid_cross_entropy_with_logits(labels=A, logits=A[:, :2]),
@@ -459,6 +461,28 @@ def test_reshape_of_an_unknown_rank() -> None:
 def test_wrong_arguments(call: Callable[[], Any]) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 (each has its own message)
         call()
+
+
+@pytest.mark.parametrize(
+    ("call", "shapes", "message"),
+    [
+        (lambda x, y: tf.split(x, 3, 1), [(2, 8), (1, 1)], r"dim 1 and the .* that it must be: 8 and 6 differ"),
+        (lambda x, y: tf.split(x, [2, 3], 1), [(2, 8), (1, 1)], "dim 1 and the 5 that it must be: 8 and 5 differ"),
+        (lambda x, y: tf.unstack(x, 2), [(3, 2), (1, 1)], "dim 0 and the 2 that it must be: 3 and 2 differ"),
+        (lambda x, y: tf.add_n([x, y]), [(3, 2), (1, 2)], "dim 0 and the .* that it must be: 1 and 3 differ"),
+        (
+            lambda x, y: tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=y),
+            [(3, 1), (3, 4)],
+            "dim 1 and the .* that it must be: 1 and 4 differ",
+        ),
+    ],
+)
+def test_shapes_that_only_a_run_finds_wrong(call: Callable[..., Any], shapes: list[Any], message: str) -> None:
+    x, y = (tf.placeholder(tf.float32, [None, None]) for _ in shapes)
+    fetches = call(x, y)
+    fed = dict(zip((x, y), map(np.ones, shapes), strict=True))
+    with tf.Session() as s, pytest.raises(ValueError, match=rf"test_ops.py:\d+: {message}"):
+        s.run(fetches, fed)
 
 
 def test_signatures_can_be_inspected() -> None:

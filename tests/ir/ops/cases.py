@@ -166,6 +166,7 @@ def arrays() -> list[Case]:
         out += [Case("expand_dims", [floats(*a)], {"axis": k}, (0,))]
     for a, axes in (((1, 3, 1), None), ((1, 3, 1), (0,)), ((1, 3, 1), (-1, 0)), ((3,), None), ((1,), (0,))):
         out += [Case("squeeze", [floats(*a)], {"axes": axes}, (0,))]
+    out += [Case("ensure_shape", [floats(*s)], {"shape": s}, (0,)) for s in ((), (3,), (2, 0, 3))]
     for s, k in (((4,), 0), ((2, 3), 1), ((2, 3), 0), ((0, 2), 1)):
         out += [Case("iota", [], {"shape": s, "axis": k, "dtype": of}) for of in (T.int32, T.float32)]
     out += [Case("shape_of", [floats(*s)], {"dtype": T.int32}) for s in ((7,), (2, 0, 5))]

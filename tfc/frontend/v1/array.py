@@ -18,7 +18,7 @@ from .basics import convert_to_tensor, identity
 from .declare import either
 from .errors import unsupported
 from .graph import Graph, Tensor, get_default_graph, graph_of
-from .lift import Array, as_array, emit, first_tensor, is_tensor_like, lift
+from .lift import Array, as_array, emit, first_tensor, is_tensor_like, lift, shaped
 from .shape_values import dim_argument, dims_argument, int_argument, ints_argument, shape_argument, value_of
 
 # Arrays of one value and of dims
@@ -329,7 +329,8 @@ def unstack(value: Any, num: int | None = None, axis: int = 0, name: str = "unst
     if num is not None and num != count:
         raise ValueError(f"num is {num}, but axis {axis} of shape {x.shape} has {count}")
     with x.graph.name_scope(name), x.graph.counted(1):
-        parts = [_along(x, k, n, 1, "slice") for n in builtins.range(count)]
+        whole = _with_dim(x, k, count)
+        parts = [_along(whole, k, n, 1, "slice") for n in builtins.range(count)]
         return [emit(x.graph, "squeeze", [p], name="part", attrs={"axes": (k,)}) for p in parts]
 
 
@@ -356,7 +357,14 @@ def split(
         ends: list[Dim] = [0]
         for n in sizes:
             ends.append(ends[-1] + n)
-        return [_along(x, k, start, n, "part") for start, n in zip(ends, sizes, strict=False)]
+        whole = _with_dim(x, k, ends[-1])
+        return [_along(whole, k, start, n, "part") for start, n in zip(ends, sizes, strict=False)]
+
+
+def _with_dim(x: Tensor, axis: int, d: Dim) -> Tensor:
+    """A tensor whose dim along an axis must be `d`."""
+    dims = x.ir_value.type.dims
+    return shaped(x, (*dims[:axis], d, *dims[axis + 1 :]))
 
 
 def _split_sizes(whole: Dim, parts: Any) -> list[Dim]:

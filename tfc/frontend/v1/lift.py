@@ -10,6 +10,7 @@ import numpy as np
 from tfc.ir import types
 from tfc.ir.graph import Value
 from tfc.ir.op import REGISTRY
+from tfc.ir.types import Shape
 
 from .shapes import Dimension, TensorShape
 
@@ -136,3 +137,13 @@ def emit(
         values = [lift_hinted(x, graph, hint, arg) for x, arg in zip(inputs, args, strict=False)]
         with graph.counted(nodes):
             return graph.tensor(REGISTRY[op](*values, graph=graph.ir, name=scope, **(attrs or {})))
+
+
+def shaped(x: Tensor, shape: Shape | None) -> Tensor:
+    """A tensor that must have a shape: itself where that is known, else checked in the run, by no node of TF's.
+
+    Raises ShapeError where it is known to have another. A shape of unknown rank is any.
+    """
+    if shape is None or x.ir_value.type.shape == shape:
+        return x
+    return emit(x.graph, "ensure_shape", [x], name="shaped", nodes=0, attrs={"shape": shape})

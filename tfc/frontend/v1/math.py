@@ -10,7 +10,7 @@ from .basics import constant, convert_to_tensor, identity
 from .declare import Function, either, wrapper
 from .errors import unsupported
 from .graph import Tensor, graph_of
-from .lift import emit, first_tensor
+from .lift import emit, first_tensor, is_tensor_like, shaped
 from .shape_values import int_argument, ints_argument
 
 _BINARY = """
@@ -133,7 +133,8 @@ def add_n(inputs: Sequence[Any], name: str | None = None) -> Tensor:
     with graph.name_scope(name or "AddN") as scope, graph.counted(1):
         total = convert_to_tensor(inputs[0])
         for k, x in enumerate(inputs[1:], 2):
-            total = emit(graph, "add", [total, x], name=scope if k == len(inputs) else "sum")
+            other = shaped(x, total.ir_value.type.shape) if is_tensor_like(x) else x
+            total = emit(graph, "add", [total, other], name=scope if k == len(inputs) else "sum")
         return total
 
 

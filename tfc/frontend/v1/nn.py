@@ -11,7 +11,7 @@ from .basics import constant, convert_to_tensor, identity, stop_gradient
 from .declare import Function, either, wrapper
 from .errors import unsupported
 from .graph import Tensor, graph_of
-from .lift import emit, first_tensor, is_tensor_like
+from .lift import emit, first_tensor, is_tensor_like, shaped
 from .random import random_uniform
 from .shape_values import int_argument, ints_argument
 
@@ -129,6 +129,7 @@ def sigmoid_cross_entropy_with_logits(
         labels = convert_to_tensor(labels, logits.dtype if not is_tensor_like(labels) else None, name="labels")
         if not logits.shape.is_compatible_with(labels.shape):
             raise ValueError(f"logits and labels must have the same shape ({logits.shape} vs {labels.shape})")
+        labels = shaped(labels, logits.ir_value.type.shape)
         return emit(graph, "sigmoid_cross_entropy", [logits, labels], name=scope, nodes=10)
 
 

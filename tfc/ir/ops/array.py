@@ -288,6 +288,32 @@ squeeze: Op = declare(
 """Dims of 1 taken out: those of `axes`, or all that are 1, for which the dims must be known."""
 
 
+def _ensure_shape_type(shapes: Shapes, x: TensorType, *, shape: Shape) -> TensorType:
+    if x.shape is None:
+        return TensorType(x.dtype, tuple(shape))
+    if len(x.shape) != len(shape):
+        raise ShapeError(f"expected rank {len(shape)}, got {x}")
+    pairs = enumerate(zip(x.shape, shape, strict=True))
+    return TensorType(x.dtype, tuple(shapes.same(d, e, f"dim {k} and the {e} that it must be") for k, (d, e) in pairs))
+
+
+def _ensure_shape_ref(x: Any, shape: Shape) -> Any:
+    if np.shape(x) != tuple(shape):
+        raise ShapeError(f"expected shape {tuple(shape)}, got {np.shape(x)}")
+    return x
+
+
+ensure_shape: Op = declare(
+    "ensure_shape",
+    _ensure_shape_type,
+    ref=_ensure_shape_ref,
+    decompose=lambda n: n.operands[0],
+    grad=lambda n, dy: [dy],
+    attrs=("shape",),
+)
+"""The operand, whose dims must be those of `shape`: what an op takes for granted of dims that only the run knows."""
+
+
 # arrays of dims
 
 
