@@ -75,14 +75,33 @@ INTS = {int32: 1, int64: 2}
 """Words of a random integer."""
 
 
-def _philox(block: Any, seeds: Sequence[Any], keep: Callable[[Any], Any], wide: Callable[[int], Any]) -> list[Any]:
-    """The four words of a block, as uint64 arrays or expressions; `keep` holds a word, `wide` makes a constant."""
+@dataclass(frozen=True)
+class _Key:
+    """What all blocks share: the key of each round, and the upper half of the counter, in 32-bit words."""
+
+    rounds: list[tuple[Any, Any]]
+    upper: tuple[Any, Any]
+
+
+Keep = Callable[[Any], Any]
+Wide = Callable[[int], Any]
+
+
+def _key_of(seeds: Sequence[Any], keep: Keep, wide: Wide) -> _Key:
+    """From seeds as uint64 numbers or expressions; `keep` holds a word, `wide` makes a constant."""
     low, half = wide(LOW), wide(32)
-    k0, k1 = keep(seeds[0] & low), keep(seeds[0] >> half)
-    c = [block & low, block >> half, keep(seeds[1] & low), keep(seeds[1] >> half)]
-    for number in range(ROUNDS):
-        if number:
-            k0, k1 = (keep((k + wide(step)) & low) for k, step in zip((k0, k1), WEYL, strict=True))
+    rounds = [(keep(seeds[0] & low), keep(seeds[0] >> half))]
+    while len(rounds) < ROUNDS:
+        k0, k1 = (keep((k + wide(step)) & low) for k, step in zip(rounds[-1], WEYL, strict=True))
+        rounds.append((k0, k1))
+    return _Key(rounds, (keep(seeds[1] & low), keep(seeds[1] >> half)))
+
+
+def _philox(block: Any, key: _Key, keep: Keep, wide: Wide) -> list[Any]:
+    """The four words of a block, as uint64 arrays or expressions."""
+    low, half = wide(LOW), wide(32)
+    c = [block & low, block >> half, *key.upper]
+    for k0, k1 in key.rounds:
         a, b = keep(c[0] * wide(MULTIPLIERS[0])), keep(c[2] * wide(MULTIPLIERS[1]))
         c = [(b >> half) ^ c[1] ^ k0, b & low, (a >> half) ^ c[3] ^ k1, a & low]
     return c
@@ -93,7 +112,8 @@ def _philox(block: Any, seeds: Sequence[Any], keep: Callable[[Any], Any], wide: 
 
 def _blocks(first: Any, seeds: Any) -> Any:
     """The words of blocks, one more axis of four: uint64 below 2**32."""
-    words = _philox(np.asarray(first, np.uint64), list(seeds.astype(np.uint64)), lambda x: x, np.uint64)
+    key = _key_of(list(seeds.astype(np.uint64)), lambda x: x, np.uint64)
+    words = _philox(np.asarray(first, np.uint64), key, lambda x: x, np.uint64)
     return np.stack(np.broadcast_arrays(*words), -1)
 
 
@@ -158,13 +178,20 @@ def _wide(value: int) -> Expr:
     return E.Const(uint64, value)
 
 
-def _words(b: Element, n: Node, block: Expr) -> list[Expr]:
-    def keep(x: Expr) -> Expr:
-        return E.cast(E.At(b.let(E.cast(x, int64), None, None)), uint64)
+class _Generator:
+    """The blocks of one node's stream."""
 
-    seeds = [E.cast(b.operand(1, (k,)), uint64) for k in range(2)]
-    words = _philox(E.cast(block, uint64), seeds, keep, _wide)
-    return [keep(w) for w in words]
+    def __init__(self, b: Element) -> None:
+        self.b = b
+        self.key = _key_of([E.cast(b.operand(1, (k,)), uint64) for k in range(2)], self.keep, _wide)
+
+    def keep(self, x: Expr) -> Expr:
+        return E.cast(E.At(self.b.let(E.cast(x, int64), None, None)), uint64)
+
+    def words(self, block: Expr) -> list[Expr]:
+        """The words of the block so many after the first of this run."""
+        first = self.b.operand(0, ()) + block
+        return [self.keep(w) for w in _philox(E.cast(first, uint64), self.key, self.keep, _wide)]
 
 
 def _place(b: Element, n: Node, at: Shape, lanes: int) -> tuple[Dim, Expr]:
@@ -201,7 +228,7 @@ def _uniform_element(b: Element, n: Node, at: Shape) -> Expr:
     of = n.type.dtype
     count = FLOATS[of].words
     group, lane = _place(b, n, at, 4 // count)
-    words = _words(b, n, b.operand(0, ()) + E.At(group))
+    words = _Generator(b).words(E.At(group))
     return _unit([_choose(lane, words[k::count]) for k in range(count)], of)
 
 
@@ -210,7 +237,7 @@ def _normal_element(b: Element, n: Node, at: Shape) -> Expr:
     work = float64 if of == float64 else float32
     pair = 2 * FLOATS[work].words
     group, lane = _place(b, n, at, 8 // pair)
-    words = _words(b, n, b.operand(0, ()) + E.At(group))
+    words = _Generator(b).words(E.At(group))
     chosen = [_choose(lane >> 1, words[k::pair]) for k in range(pair)]
     radius, angle = _polar(chosen, work)
     turned = E.select((lane & 1).eq(0), prim("sin", angle), prim("cos", angle))
@@ -228,11 +255,11 @@ def _truncated_element(b: Element, n: Node, at: Shape) -> Expr:
         return E.bitcast(E.cast(E.At(name), carrier), work)
 
     group, lane = _place(b, n, at, 8 // pair)
-    first = b.operand(0, ()) + E.At(group * (2 * RESERVED // pair))
+    generator, first = _Generator(b), E.At(group * (2 * RESERVED // pair))
     result: Expr = E.Const(work, 0.0)
     count: Expr = E.Const(int64, 0)
     for k in range(TRIED_BLOCKS[work]):
-        words = _words(b, n, first + k)
+        words = generator.words(first + k)
         for start in range(0, 4, pair):
             radius, angle = map(keep, _polar(words[start : start + pair], work))
             for turn in ("sin", "cos"):
@@ -247,7 +274,7 @@ def _int_element(b: Element, n: Node, at: Shape) -> Expr:
     of, low = n.type.dtype, n.attrs["minval"]
     count = INTS[of]
     group, lane = _place(b, n, at, 4 // count)
-    words = _words(b, n, b.operand(0, ()) + E.At(group))
+    words = _Generator(b).words(E.At(group))
     chosen = [_choose(lane, words[k::count]) for k in range(count)]
     bits = chosen[0] if count == 1 else chosen[0] | chosen[1] << 32
     offset = prim("mod", bits, n.attrs["maxval"] - low)
