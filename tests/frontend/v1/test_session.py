@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import OrderedDict, namedtuple
 from typing import Any
@@ -132,8 +133,10 @@ def test_a_feed_is_no_tensor_and_a_feed_dict_is_a_dict() -> None:
     with tf.Session() as s:
         with pytest.raises(TypeError, match="symbolic"):
             s.run(b + 1, {b: b})
-        with pytest.raises(TypeError, match="feed_dict must be a dict"):
-            s.run(a, [a])
+        for _ in range(2):
+            with pytest.raises(TypeError, match="feed_dict must be a dict"):
+                s.run(a, [a])
+            s.run(a, {a: [1, 2]})
         with pytest.raises(ValueError, match="twice"):
             s.run(b, {b: 1, "b:0": 2})
 
@@ -190,6 +193,18 @@ def test_a_run_is_prepared_once(engine: str) -> None:
             assert len(s.run([y], {x: np.zeros(n)})[0]) == n
         if engine == "reference":
             assert s._engine.prepared == 1
+
+
+def test_feeds_in_another_order_are_the_same_run(engine: str) -> None:
+    x, y, z = (tf.placeholder(tf.float32, [], name=name) for name in "xyz")
+    result = x - y + z
+    with tf.Session() as s:
+        fed = {z: 1, x: 20, y: 300}
+        for keys in itertools.permutations(fed):
+            assert s.run([result], {k: fed[k] for k in keys}) == [-279]
+            assert s.run([result], {keys[0]: fed[keys[0]], keys[1:]: [fed[k] for k in keys[1:]]}) == [-279]
+        if engine == "runtime":
+            assert len(s._engine._prepared) == 1
 
 
 def test_sessions_keep_their_own_variables() -> None:

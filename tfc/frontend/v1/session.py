@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from operator import itemgetter
 from typing import Any
 
 from tfc.frontend.engine import SessionEngine, session_engine
@@ -56,7 +57,7 @@ class Plan:
     __slots__ = ("assemble", "call", "flatten")
 
     def __init__(
-        self, call: Callable[[Sequence[Any]], Results], assemble: Assemble, flatten: Callable[[Any], list[Any]]
+        self, call: Callable[[Sequence[Any]], Results], assemble: Assemble, flatten: Callable[[Any], Sequence[Any]]
     ) -> None:
         self.call = call
         self.assemble = assemble
@@ -98,6 +99,8 @@ class BaseSession:
         and ValueError for what cannot be fetched or fed, `tf.errors.FailedPreconditionError` for a variable without a
         value.
         """
+        if feed_dict is not None and not isinstance(feed_dict, (dict, Mapping)):
+            raise TypeError(f"feed_dict must be a dict, got {type(feed_dict).__name__}")
         try:
             plan = self._plans[_key(fetches), tuple(feed_dict) if feed_dict else ()]
         except (KeyError, TypeError):
@@ -112,8 +115,6 @@ class BaseSession:
             raise RuntimeError("Attempted to use a closed Session.")
         if not self._graph.ir.nodes:
             raise RuntimeError("The Session graph is empty. Add operations to the graph before calling run().")
-        if feed_dict is not None and not isinstance(feed_dict, Mapping):
-            raise TypeError(f"feed_dict must be a dict, got {type(feed_dict).__name__}")
         found = Fetches(self._graph)
         assemble = found.add(fetches)
         feeds, flatten = _feeds(self._graph, feed_dict or {})
@@ -235,8 +236,12 @@ class Fetches:
         return self.items.setdefault(item, len(self.items))
 
 
-def _feeds(graph: Graph, feed_dict: Mapping[Any, Any]) -> tuple[tuple[Value, ...], Callable[[Any], list[Any]]]:
-    """The fed values, and the function from a `feed_dict` of these keys to what they are fed."""
+def _feeds(graph: Graph, feed_dict: Mapping[Any, Any]) -> tuple[tuple[Value, ...], Callable[[Any], Sequence[Any]]]:
+    """The fed values in the order of their names, and the function from a `feed_dict` to what they are fed.
+
+    The function takes a `feed_dict` of the same keys in the same order; one of another order has the same values, so
+    that it needs no other program.
+    """
     values: list[Value] = []
     nested = any(isinstance(key, (list, tuple)) for key in feed_dict)
     for key in feed_dict:
@@ -245,7 +250,12 @@ def _feeds(graph: Graph, feed_dict: Mapping[Any, Any]) -> tuple[tuple[Value, ...
         raise ValueError("feed_dict names a tensor twice")
     if not feed_dict:
         return (), lambda given: []
-    return tuple(values), _flatten if nested else lambda given: list(given.values())
+    flatten: Callable[[Any], list[Any]] = _flatten if nested else lambda given: list(given.values())
+    order = sorted(range(len(values)), key=lambda k: values[k].name)
+    if order == list(range(len(values))):
+        return tuple(values), flatten
+    take = itemgetter(*order)
+    return take(values), lambda given: take(flatten(given))
 
 
 def _fed_value(graph: Graph, key: Any) -> Value:
