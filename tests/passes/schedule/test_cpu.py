@@ -15,8 +15,9 @@ import pytest
 from tests.passes.lower.support import Lowered, assert_close, reference
 from tfc.ir.expr import Prim
 from tfc.ir.graph import Graph
-from tfc.ir.index import Index
-from tfc.ir.kernel import Accumulate, Alloc, For, If, Kernel, Program, exprs_of, subexprs, walk
+from tfc.ir.index import Index, symbols_of
+from tfc.ir.interpret import run_kernel
+from tfc.ir.kernel import Accumulate, Alloc, For, If, Kernel, Program, Store, exprs_of, subexprs, walk
 from tfc.ir.kernel_text import parse_kernel, print_kernel, print_program
 from tfc.ir.kernel_verify import verify_program
 from tfc.ir.op import REGISTRY
@@ -193,6 +194,32 @@ def test_what_a_row_needs_of_one_element_is_a_name(target: str) -> None:
     assert not any(isinstance(s, Alloc) for s in walk(k.body)), print_kernel(k)
 
 
+SHARED = """
+kernel shared(x: float32[10] inout alias, y: float32[10] inout alias) {
+  alloc t: float32[10] local stack
+  for i < 10 { t[i] = mul(x[i], 2.0:float32) }
+  for j < 10 { y[j] = add(t[j], 1.0:float32) }
+  alloc s: float32[] local stack
+  s[] = 0.0:float32
+  for r < 10 { s[] add= mul(x[r], y[r]) }
+  for l < 10 { x[l] = sub(y[l], s[]) }
+}
+"""
+
+
+@every_target
+@pytest.mark.parametrize("first", [0, 3, 10])
+def test_arguments_that_share_memory(target: str, first: int) -> None:
+    before = parse_kernel(SHARED)
+    after = schedule_kernel(before, TARGETS[target])
+    found = []
+    for k in (before, after):
+        memory = np.arange(20, dtype=np.float32)
+        run_kernel(k, {"x": memory[first : first + 10], "y": memory[5:15]}, {})
+        found.append(memory)
+    np.testing.assert_array_equal(*found)
+
+
 # The same text, always
 
 ROOT = Path(__file__).parents[3]
@@ -201,6 +228,26 @@ import sys
 from tests.passes.schedule.test_cpu import digest
 sys.stdout.write(digest())
 """
+
+
+@every_target
+def test_rows_are_gathered_in_vectors_of_their_elements(target: str) -> None:
+    """However often the index is read, what is moved decides: it lies along the row."""
+    k = parse_kernel("""
+    kernel gather(at: int64[64] in, x: float32[9, 64] in, y: float32[64, 64] out) {
+      for i < 64 {
+        for j < 64 {
+          check and(ge(at[i], 0:int64), lt(at[i], 9:int64)) else 0
+          let row = max(min(at[i], 8:int64), 0:int64)
+          y[i, j] = x[row, j]
+        }
+      }
+    }
+    """)
+    (lanes,) = [s for s in walk(schedule_kernel(k, TARGETS[target]).body) if isinstance(s, For) and s.kind == "vector"]
+    (store,) = [s for s in walk(lanes.body) if isinstance(s, Store)]
+    assert lanes.var in symbols_of(store.index[1])
+    assert lanes.var not in symbols_of(store.index[0])
 
 
 def digest() -> str:
