@@ -124,6 +124,20 @@ def test_reorder_carries_masks_along(same: Same) -> None:
     same(k, reorder(out, ["jo", "io", "k", "ji", "ii"]), *SIZES)
 
 
+def test_reorder_puts_conditions_where_they_are_known(same: Same) -> None:
+    """Those inside the innermost loop too; one on data stays there."""
+    body = "if and(lt(@(i), @(3)), lt(@(j), @(n))) { if lt(@(i), @(n - 1)) { if gt(x[i, j], 0.0:float32) { STORE } } }"
+    body = body.replace("STORE", "y[i, j] = x[i, j]")
+    head = "kernel f(x: float32[n, 5] in, y: float32[n, 5] inout) dims(n) {"
+    k = kernel(f"{head} for i < n {{ for j < 5 {{ {body} }} }} }}")
+    out = reorder(k, ["j", "i"])
+    assert out == kernel(f"{head} for j < 5 {{ for i < n {{ {body} }} }} }}")
+    same(k, out, *SIZES)
+    inner = "if gt(x[i, j], 0.0:float32) { y[i, j] = x[i, j] }"
+    again = reorder(kernel(f"{head} for i < n {{ for j < 5 {{ if lt(@(i), @(3)) {{ {inner} }} }} }} }}"), ["i", "j"])
+    assert again == kernel(f"{head} for i < n {{ if lt(@(i), @(3)) {{ for j < 5 {{ {inner} }} }} }} }}")
+
+
 def test_reorder_refuses_to_turn_a_dependence() -> None:
     with pytest.raises(ScheduleError, match="reorder of j, i: .* depends on another iteration"):
         reorder(kernel(SCAN), ["j", "i"])
