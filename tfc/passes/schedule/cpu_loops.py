@@ -202,7 +202,8 @@ def _contiguous_last(k: Kernel, nest: list[str]) -> tuple[Kernel, list[str]]:
     """A nest with that loop innermost along which most accesses go from one element to the next."""
     table = buffer_table(k)
     body = locate(k, nest[-1], "vectorise").loop.body
-    flats = [_flat(table[a.buffer], a.index) for a in accesses(body) if a.buffer in table]
+    distinct = {(a.buffer, a.index, a.writes) for a in accesses(body) if a.buffer in table}
+    flats = [_flat(table[buffer], index) for buffer, index, _ in distinct]
     count = {v: sum((form := linear_in(x, v)) is not None and form[0] == 1 for x in flats) for v in nest}
     best = max(reversed(nest), key=lambda v: count[v])
     order = [*(v for v in nest if v != best), best]
