@@ -10,6 +10,7 @@ from tfc.frontend.v1.decay import (
     piecewise_constant,
     polynomial_decay,
 )
+from tfc.frontend.v1.moving_averages import ExponentialMovingAverage
 from tfc.frontend.v1.optimizers import (
     AdagradOptimizer,
     AdamOptimizer,
@@ -27,6 +28,7 @@ __getattr__ = missing("train")
 __all__ = [
     "AdagradOptimizer",
     "AdamOptimizer",
+    "ExponentialMovingAverage",
     "GradientDescentOptimizer",
     "MomentumOptimizer",
     "Optimizer",
