@@ -114,6 +114,7 @@ from tfc.frontend.v1.math import (
     pow,
     reciprocal,
     round,
+    tan,
     to_double,
     to_float,
     to_int32,
@@ -122,6 +123,15 @@ from tfc.frontend.v1.math import (
     truncatediv,
     truncatemod,
     where,
+)
+from tfc.frontend.v1.matrices import (
+    cross,
+    diag,
+    diag_part,
+    matrix_diag,
+    matrix_diag_part,
+    tensordot,
+    trace,
 )
 from tfc.frontend.v1.random import random_normal, random_uniform, truncated_normal
 from tfc.frontend.v1.session import ConfigProto, GPUOptions, InteractiveSession, RunMetadata, RunOptions, Session

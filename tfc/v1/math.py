@@ -15,6 +15,7 @@ from tfc.frontend.v1.math import (
     pow,
     reciprocal,
     round,
+    tan,
     truediv,
 )
 from tfc.frontend.v1.nn import ACTIVATIONS as _ACTIVATIONS

@@ -7,6 +7,7 @@ from tfc.frontend.v1.nn import (
     ACTIVATIONS as _ACTIVATIONS,
 )
 from tfc.frontend.v1.nn import (
+    batch_norm_with_global_normalization,
     batch_normalization,
     bias_add,
     dropout,
@@ -37,6 +38,7 @@ tanh, sigmoid = _ELEMENTWISE["tanh"], _ELEMENTWISE["sigmoid"]
 __getattr__ = missing("nn")
 
 __all__ = [
+    "batch_norm_with_global_normalization",
     "batch_normalization",
     "bias_add",
     "dropout",

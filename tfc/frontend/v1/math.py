@@ -92,18 +92,19 @@ def div(x: Any, y: Any, name: str | None = None) -> Tensor:
 def truncatediv(x: Any, y: Any, name: str | None = None) -> Tensor:
     """The quotient of integers, rounded to 0."""
     with graph_of(x, y).name_scope(name or "TruncateDiv"):
-        x, y = _pair(x, y)
+        x, y = as_pair(x, y)
         return multiply(ELEMENTWISE["sign"](x) * ELEMENTWISE["sign"](y), abs(x) // abs(y))
 
 
 def truncatemod(x: Any, y: Any, name: str | None = None) -> Tensor:
     """The rest of a division rounded to 0: it has the sign of `x`."""
     with graph_of(x, y).name_scope(name or "TruncateMod"):
-        x, y = _pair(x, y)
+        x, y = as_pair(x, y)
         return multiply(ELEMENTWISE["sign"](x), abs(x) % abs(y))
 
 
-def _pair(x: Any, y: Any) -> tuple[Any, Any]:
+def as_pair(x: Any, y: Any) -> tuple[Any, Any]:
+    """Two tensors of one dtype, that of the first tensor of the two."""
     hint = first_tensor([x, y])
     of = None if hint is None else hint.dtype
     return convert_to_tensor(x, of), convert_to_tensor(y, of)
@@ -118,6 +119,13 @@ def round(x: Any, name: str | None = None) -> Tensor:
     """The nearest integer, the even one of two; integers are themselves."""
     x = convert_to_tensor(x)
     return identity(x, name or "Round") if x.dtype.is_integer else emit(x.graph, "round", [x], name=name or "Round")
+
+
+def tan(x: Any, name: str | None = None) -> Tensor:
+    """The tangent: the sine divided by the cosine."""
+    with graph_of(x).name_scope(name or "Tan") as scope, graph_of(x).counted(1):
+        x = convert_to_tensor(x)
+        return divide(ELEMENTWISE["sin"](x), ELEMENTWISE["cos"](x), name=scope)
 
 
 def reciprocal(x: Any, name: str | None = None) -> Tensor:
@@ -176,7 +184,7 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
         raise unsupported(f"where with one argument at {graph.ir.locate()}: the size of its result is unknown")
     with graph.name_scope(name or "Select") as scope, graph.counted(1):
         condition = convert_to_tensor(condition, dtypes.bool_, name="condition")
-        x, y = _pair(x, y)
+        x, y = as_pair(x, y)
         rank = x.shape.ndims
         if condition.shape.ndims == 1 and rank is not None and rank > 1:
             wide = (condition.ir_value.type.dims[0], *(1,) * (rank - 1))

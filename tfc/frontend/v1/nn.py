@@ -258,6 +258,21 @@ def batch_normalization(
         return math.add(x * inverse, (0.0 if offset is None else offset) - mean * inverse)
 
 
+def batch_norm_with_global_normalization(
+    t: Any,
+    m: Any,
+    v: Any,
+    beta: Any,
+    gamma: Any,
+    variance_epsilon: Any,
+    scale_after_normalization: bool,
+    name: str | None = None,
+) -> Tensor:
+    """`batch_normalization` in an older form, scaled only if asked for."""
+    scale = gamma if scale_after_normalization else None
+    return batch_normalization(t, m, v, beta, scale, variance_epsilon, name)
+
+
 def embedding_lookup(
     params: Any,
     ids: Any,
