@@ -261,6 +261,15 @@ MIRROR = {"reflect": 1, "symmetric": 0}
 """How many elements at the edge a mirrored pad leaves out."""
 
 
+def _check_pad(shapes: Shapes, dims: Shape, paddings: Pairs, mode: str) -> None:
+    """Raises ShapeError for a negative padding, and one of more than there is to mirror."""
+    for d, pair in zip(dims, paddings, strict=True):
+        for p in pair:
+            shapes.at_most(0, p, "a padding of {b}")
+            if mode in MIRROR:
+                shapes.at_most(p, d - MIRROR[mode], f"mode {mode} pads a dim of {d} by {{b}} at most, not {{a}}")
+
+
 def _pad_type(shapes: Shapes, x: TensorType, *, paddings: Pairs, value: float, mode: str) -> TensorType:
     if mode != "constant" and mode not in MIRROR:
         raise ShapeError(f"pad mode {mode!r} is none of constant, {', '.join(MIRROR)}")
@@ -268,15 +277,13 @@ def _pad_type(shapes: Shapes, x: TensorType, *, paddings: Pairs, value: float, m
         return TensorType(x.dtype, None)
     if len(paddings) != len(x.shape):
         raise ShapeError(f"{len(paddings)} paddings for rank {len(x.shape)}")
-    for d, pair in zip(x.shape, paddings, strict=True):
-        for p in pair:
-            shapes.at_most(0, p, "a padding of {b}")
-            if mode in MIRROR:
-                shapes.at_most(p, d - MIRROR[mode], f"mode {mode} pads a dim of {d} by {{b}} at most, not {{a}}")
+    _check_pad(shapes, x.shape, paddings, mode)
     return TensorType(x.dtype, tuple(d + a + z for d, (a, z) in zip(x.shape, paddings, strict=True)))
 
 
 def _pad_ref(x: Any, paddings: Any, value: float, mode: str) -> Any:
+    # NumPy mirrors again where there is not enough to mirror.
+    _check_pad(Shapes(), x.shape, paddings, mode)
     filled: dict[str, Any] = {"constant_values": np.asarray(value).astype(x.dtype)} if mode == "constant" else {}
     padded: Any = np.pad
     return padded(x, paddings, mode, **filled) if x.ndim else x
