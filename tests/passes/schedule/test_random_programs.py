@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.passes import test_properties as elementwise
 from tests.passes.lower.support import Lowered, assert_close, reference
+from tests.passes.lower.test_random_graphs import PROGRAMS, Program, assert_same
 from tfc.ir.graph import Graph, Value
 from tfc.ir.index import Dim, Index
 from tfc.ir.kernel_verify import verify_program
@@ -34,6 +35,7 @@ TARGET = st.builds(
 )
 
 
+DEPTH = st.sampled_from((1, 4, 256))
 GRAPHS = st.lists(st.tuples(*[st.integers(0, 60)] * 4), min_size=1, max_size=25).map(elementwise.build)
 
 
@@ -48,6 +50,19 @@ def test_graphs_of_hard_numbers_and_whole_ones(graph: Graph, target: Target) -> 
     found, expected = lowered.interpret(arrays, scheduled), reference(graph, arrays)
     for k, (x, y) in enumerate(zip(found.fetches, expected.fetches, strict=True)):
         assert elementwise.bits(x) == elementwise.bits(y), f"{target}: output {k}: {x} and {y}"
+
+
+@some
+@given(program=PROGRAMS, target=TARGET, depth=DEPTH)
+def test_programs_as_people_write_them(
+    monkeypatch: pytest.MonkeyPatch, program: Program, target: Target, depth: int
+) -> None:
+    monkeypatch.setattr(cpu_packed, "DEPTH", depth)
+    lowered = Lowered(program.graph, program.arrays)
+    scheduled = Schedule(target).apply(lowered.program)
+    verify_program(scheduled)
+    found = lowered.interpret(program.arrays, scheduled)
+    assert_same(found, reference(program.graph, program.arrays), f"{target}", program.exact)
 
 
 # Products with what comes after them
@@ -117,7 +132,7 @@ LAYERS = st.builds(
 
 
 @some
-@given(layers=LAYERS, target=TARGET, depth=st.sampled_from((1, 4, 256)))
+@given(layers=LAYERS, target=TARGET, depth=DEPTH)
 def test_products(monkeypatch: pytest.MonkeyPatch, layers: Layers, target: Target, depth: int) -> None:
     monkeypatch.setattr(cpu_packed, "DEPTH", depth)
     lowered = Lowered(layers.graph, layers.arrays)
