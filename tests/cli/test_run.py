@@ -178,6 +178,16 @@ def test_an_import_that_tfc_lacks_shows_the_users_line_alone(tfc: Tfc, tmp_path:
     ]
 
 
+@pytest.mark.parametrize(("wrong", "right"), [("reduce_sume", "reduce_sum"), ("nn.reluu", "relu")])
+def test_a_misspelt_name_is_put_right(
+    tfc: Tfc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str, right: str
+) -> None:
+    monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+    status, _, err = tfc("run", script(tmp_path, f"import tensorflow as tf\ntf.{wrong}(1.0)\n"))
+    assert status == 1
+    assert err.splitlines()[-1] == f"AttributeError: tfc.v1 has no {wrong}. Did you mean: '{right}'?"
+
+
 def test_an_error_of_the_graph_names_the_users_line(tfc: Tfc, tmp_path: Path) -> None:
     text = "import tensorflow as tf\na = tf.zeros([2, 3])\nb = tf.zeros([4, 5])\nc = tf.matmul(a, b)\n"
     path = script(tmp_path, text)

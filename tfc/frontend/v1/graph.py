@@ -364,7 +364,8 @@ class Graph:
         if not isinstance(found, (Tensor, Operation)):
             raise TypeError(f"Can not convert a {type(obj).__name__} into a {wanted}.")
         if not isinstance(found, tuple(kinds)):
-            raise ValueError(f"The name {found.name!r} refers to a {type(found).__name__}, not a {wanted}.")
+            article = "an" if isinstance(found, Operation) else "a"
+            raise ValueError(f"The name {found.name!r} refers to {article} {type(found).__name__}, not a {wanted}.")
         if found.graph is not self:
             raise ValueError(f"{wanted} {found!r} is not an element of this graph.")
         return found

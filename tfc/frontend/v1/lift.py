@@ -44,7 +44,7 @@ def as_array(x: Any, of: types.DType | None = None) -> Array:
         raise ValueError("None values not supported.")
     array = np.array(_plain(x))
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"cannot convert {x!r} of type {type(x).__name__} to a tensor")
+        raise TypeError(f"cannot convert {x!r} of type {type(x).__name__} to a tensor: it holds numbers or bools")
     if of is None:
         return _narrow(array)
     if array.size and array.dtype.kind not in _KINDS[of.kind]:
