@@ -7,11 +7,12 @@ import ctypes
 import itertools
 import threading
 from collections.abc import Callable
-from functools import cache, cached_property
+from functools import cache
 from typing import Any
 
 from tfc.ir.errors import UnsupportedError
 from tfc.ir.kernel import Program
+from tfc.ir.lazy import Lazy
 from tfc.passes.target import Target
 
 from . import cache as disk
@@ -115,7 +116,7 @@ class NativeProgram:
         vars(code)["tracker"] = tracker
         self.run = code
 
-    @cached_property
+    @Lazy
     def optimised_ir(self) -> str:
         """The LLVM IR that machine code is generated from."""
         return str(_optimise(self.llvm_ir, self.target)[0])

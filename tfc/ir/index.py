@@ -10,8 +10,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Union
+
+from .lazy import Lazy
 
 Dim = Union[int, "Index"]
 Ranges = Mapping[str, tuple[int | None, int | None]]
@@ -29,7 +31,7 @@ class Atom:
     def is_symbol(self) -> bool:
         return not self.args
 
-    @cached_property
+    @Lazy
     def _hash(self) -> int:
         return hash((self.name, self.args))
 
@@ -53,7 +55,7 @@ class Index:
     def symbol(name: str) -> Index:
         return Index((((Atom(name),), 1),))
 
-    @cached_property
+    @Lazy
     def _hash(self) -> int:
         return hash(self.terms)
 
@@ -108,7 +110,7 @@ class Index:
 
     __repr__ = __str__
 
-    @cached_property
+    @Lazy
     def symbols(self) -> frozenset[str]:
         """Names of the symbols it depends on."""
         atoms = [a for m, _ in self.terms for a in m]

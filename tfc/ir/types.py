@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .index import Dim, Index, product
+from .lazy import Lazy
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -25,7 +25,7 @@ class DType:
     """`f` float, `i` signed, `u` unsigned, `b` bool: NumPy's letters."""
     bits: int
 
-    @cached_property
+    @Lazy
     def np(self) -> np.dtype[Any]:
         """The NumPy dtype of the same storage."""
         if self.name == "bfloat16":

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from tfc.ir.graph import Graph, Node, Value, infer_types
+from tfc.ir.lazy import Lazy
 from tfc.ir.op import REGISTRY, Op
 from tfc.ir.ops.common import const
 from tfc.ir.types import DType, TensorType
@@ -29,7 +29,7 @@ class Site:
         self.operands = operands
         self.attrs = attrs
 
-    @cached_property
+    @Lazy
     def type(self) -> TensorType:
         """Type of the node's result."""
         types = tuple(v.type for v in self.operands)

@@ -6,11 +6,11 @@ import sys
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from tfc.ir.errors import GraphError, UnsupportedError
 from tfc.ir.graph import Graph, Value
 from tfc.ir.kernel import Program
+from tfc.ir.lazy import Lazy
 from tfc.passes.lower import constants_of, lower, variables_of
 from tfc.passes.manager import IR, Pass, PassManager
 from tfc.passes.pipeline import GRAPH_PASSES, program_passes
@@ -54,7 +54,7 @@ class Compilation:
     seconds: list[tuple[str, float]] = field(default_factory=list)
     """What each stage took, by its name, in order."""
 
-    @cached_property
+    @Lazy
     def native(self) -> NativeCode:
         start = time.perf_counter()
         code = back_end().compile_program(self.program, self.target)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import islice
 
 from tfc.ir.index import Atom, Dim, Index, Ranges, bounds, floordiv, linear_in, mod, product
+from tfc.ir.lazy import Lazy
 
 DEPTH = 8
 """Calls of functions in an index that are bounded one after another."""
@@ -36,7 +36,7 @@ class Facts:
     holds: tuple[Dim, ...] = ()
     opaque: frozenset[str] = frozenset()
 
-    @cached_property
+    @Lazy
     def ranges(self) -> Ranges:
         """The spans as numbers, where they have such."""
         out: dict[str, tuple[int | None, int | None]] = dict.fromkeys(self.opaque, (None, None))
