@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from tfc.ir.verify import verify_graph
 from tfc.passes.cse import CommonSubexpressions
 from tfc.passes.dce import DeadCode
 from tfc.passes.decompose import Decompose
+from tfc.passes.extract import extract
 from tfc.passes.fold import Fold
 from tfc.passes.manager import Pass
 from tfc.passes.rewrite import Rewriter, Rule, Site
@@ -23,8 +25,22 @@ from tfc.passes.simplify import RULES, Simplify
 
 HERE = Path(__file__).parent
 MARK = "# becomes"
+
+
+@dataclass(frozen=True)
+class Extract:
+    """Extraction as a pass: all outputs are fetched, and the effects of nodes that do nothing else."""
+
+    name: ClassVar[str] = "extract"
+
+    def apply(self, graph: Graph) -> Graph:
+        effects = [n for n in graph.nodes if n.op.name == "no_op"]
+        feeds = [n.results[0] for n in graph.nodes if n.op.name == "placeholder"]
+        return extract(graph, [*graph.outputs, *effects], feeds)
+
+
 PASSES: dict[str, Pass[Graph]] = {
-    p.name: p for p in (Fold(), CommonSubexpressions(), DeadCode(), Decompose(), Simplify())
+    p.name: p for p in (Extract(), Fold(), CommonSubexpressions(), DeadCode(), Decompose(), Simplify())
 }
 OPTIONS: dict[str, Pass[Graph]] = {
     "fold/limits": Fold(max_bytes=64),

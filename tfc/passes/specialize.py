@@ -172,6 +172,9 @@ def _infer_again(graph: Graph, inputs: Mapping[Node, tuple[Dim, ...]], shapes: D
         if node.op.name == "placeholder":
             attrs = {**node.attrs, "shape": tuple(map(shapes.resolve, inputs[node]))}
             return new.add(node.op, (), attrs, name=node.name).results
+        if node.op.name == "squeeze" and node.attrs["axes"] is None and operands[0].type.shape is not None:
+            ones = tuple(k for k, d in enumerate(operands[0].type.shape) if shapes.is_one(d))
+            return new.add(node.op, operands, {"axes": ones}, name=node.name).results
         return None
 
     new = rebuild(graph, rule, shapes=shapes, attrs=lambda given: {k: _resolve(v, shapes) for k, v in given.items()})

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from tests.codegen_llvm.support import TARGETS
 from tests.passes import test_properties as elementwise
 from tfc.codegen_llvm import host_target
-from tfc.ir.errors import TfcError
+from tfc.ir.errors import ShapeError, TfcError
 from tfc.ir.graph import Graph, Value
-from tfc.ir.index import Index
+from tfc.ir.index import Index, subs
 from tfc.ir.interpret import index_value
 from tfc.ir.interpret_graph import evaluate
 from tfc.ir.kernel import Body, For, If
@@ -289,3 +289,24 @@ PROGRAMS = st.builds(build, st.integers(1, 30), st.integers(0, 2**32 - 1), st.sa
 @given(program=PROGRAMS, target=TARGET)
 def test_programs_compute_what_the_reference_says(passes: Any, program: Program, target: str) -> None:
     check(program.graph, program.arrays, target, program.exact, passes)
+
+
+@settings(max_examples=40, deadline=None)
+@given(program=PROGRAMS, n=st.sampled_from([0, 1, 2, 4, 7]), target=TARGET)
+def test_a_program_serves_all_dims_that_fulfil_its_guards(program: Program, n: int, target: str) -> None:
+    graph, arrays = program.graph, sources(n).arrays
+    lowered = Lowered(graph, program.arrays)
+    if any(subs(a, {"d0": n}) != subs(b, {"d0": n}) for a, b in lowered.shape_class.guards):
+        return
+    found = {"interpreter": lowered.interpret(arrays), target: lowered.native(arrays, target)}
+    fed = {graph[name].results[0]: x for name, x in arrays.items()}
+    try:
+        every = evaluate(graph, fed, [v for node in graph.nodes for v in node.results])
+    except ShapeError as error:
+        if "an index is negative or not below" in str(error):
+            return  # what a gather takes is not a guard's to say
+        raise
+    if any(not np.all(np.abs(x) <= LARGEST) for x in every if x.dtype.kind == "f"):
+        return  # what was exact need not be
+    for where, results in found.items():
+        assert_same(results, reference(graph, arrays), where, [False] * len(graph.outputs))

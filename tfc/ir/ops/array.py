@@ -265,15 +265,9 @@ def _squeeze_type(shapes: Shapes, x: TensorType, *, axes: Sequence[int] | None) 
 
 
 def _squeeze_element(b: Element, n: Node, at: Shape) -> Expr:
-    """The dims that are left stand in the result as they stood, so an equal one is not taken out."""
-    dims, kept, place = n.operands[0].type.dims, n.type.dims, list[Dim]()
-    axes = range(len(dims)) if n.attrs["axes"] is None else normalize_axes(n.attrs["axes"], len(dims))
-    left = 0
-    for k, d in enumerate(dims):
-        stays = k not in axes or (n.attrs["axes"] is None and left < len(kept) and kept[left] == d)
-        place.append(at[left] if stays else 0)
-        left += stays
-    return b.operand(0, tuple(place))
+    dims, axes, left = n.operands[0].type.dims, n.attrs["axes"], iter(at)
+    out = [k for k, d in enumerate(dims) if d == 1] if axes is None else normalize_axes(axes, len(dims))
+    return b.operand(0, tuple(0 if k in out else next(left) for k in range(len(dims))))
 
 
 squeeze: Op = declare(
