@@ -64,10 +64,12 @@ def variables_of(graph: Graph) -> list[Value]:
 def _with_own_outputs(graph: Graph) -> Graph:
     """The graph with outputs and updates that are sources copied, so that each is computed by a stage."""
     new = rebuild(graph, lambda new, node, operands: None)
-    copy = REGISTRY["identity"]
+    copies: dict[Value, Value] = {}
 
     def own(v: Value) -> Value:
-        return copy(v) if is_source(v.node) else v
+        if is_source(v.node) and v not in copies:
+            copies[v] = REGISTRY["identity"](v)
+        return copies.get(v, v)
 
     new.outputs = [own(v) for v in new.outputs]
     new.updates = [(variable, own(v)) for variable, v in new.updates]

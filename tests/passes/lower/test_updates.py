@@ -167,7 +167,7 @@ def test_updates_see_old_values(case: Callable[[Step], None]) -> None:
 
 @pytest.mark.parametrize(
     ("case", "copies"),
-    [(descend, 0), (ring, 1), (swap, 1), (swap_changed, 1), (transpose, 1), (square, 1), (new_and_old_fetched, 2)],
+    [(descend, 0), (ring, 1), (swap, 1), (swap_changed, 1), (transpose, 1), (square, 1), (new_and_old_fetched, 3)],
     ids=lambda x: getattr(x, "__name__", str(x)),
 )
 def test_what_can_be_written_in_place_is(case: Callable[[Step], None], copies: int) -> None:
