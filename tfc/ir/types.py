@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .errors import UnsupportedError
 from .index import Dim, Index, product
 from .lazy import Lazy
 
@@ -27,9 +28,12 @@ class DType:
 
     @Lazy
     def np(self) -> np.dtype[Any]:
-        """The NumPy dtype of the same storage."""
+        """The NumPy dtype of the same storage. Raises UnsupportedError for bfloat16 without the package it needs."""
         if self.name == "bfloat16":
-            import ml_dtypes
+            try:
+                import ml_dtypes
+            except ModuleNotFoundError:
+                raise UnsupportedError("bfloat16 needs the package ml_dtypes: pip install 'tfc[bf16]'") from None
 
             bfloat16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
             return bfloat16
