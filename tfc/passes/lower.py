@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from tfc.ir.expr import Load
-from tfc.ir.graph import Graph, Value, rebuild
+from tfc.ir.graph import Graph, Node, Value, rebuild
 from tfc.ir.index import Index, symbols_of
 from tfc.ir.kernel import (
     Accumulate,
@@ -61,9 +61,24 @@ def variables_of(graph: Graph) -> list[Value]:
     return [v for v in variables if v.users or v in updated or v in outputs]
 
 
+MOST_PARTS = 32
+"""A kernel puts at most so many arrays one after another."""
+
+
+def _in_parts(new: Graph, node: Node, operands: tuple[Value, ...]) -> Sequence[Value] | None:
+    """concat(a, b, c, ..)  ->  concat(concat(a, .., b), concat(c, .., d), ..)"""
+    if node.op.name != "concat" or len(operands) <= MOST_PARTS:
+        return None
+    parts = operands
+    while len(parts) > 1:
+        chunks = (parts[k : k + MOST_PARTS] for k in range(0, len(parts), MOST_PARTS))
+        parts = tuple(node.op(*c, name=node.name, **node.attrs) if len(c) > 1 else c[0] for c in chunks)
+    return parts
+
+
 def _with_own_outputs(graph: Graph) -> Graph:
     """The graph with outputs and updates that are sources copied, so that each is computed by a stage."""
-    new = rebuild(graph, lambda new, node, operands: None)
+    new = rebuild(graph, _in_parts)
     copies: dict[Value, Value] = {}
 
     def own(v: Value) -> Value:

@@ -112,7 +112,9 @@ def test_fed_float64(op: str) -> None:
     for case in cases(op):
         suite.add(case)
     others = [turn for turn, ops in ((1, OPEN), (2, HALF)) if op not in ops]
-    suite.check(targets=target(op, 0, *others))
+    # Integers decide uniform numbers to the bit; others go through logarithms and sines.
+    exact = op in ("random_uniform", "random_uniform_int")
+    suite.check(targets=target(op, 0, *others), ulps=0 if exact else 64)
 
 
 @pytest.mark.parametrize("op", OPEN)
