@@ -1,4 +1,4 @@
-"""Matrix products of any size: blocks of b, which caches hold, packed into panels that a tile in registers streams.
+"""Matrix products of any size: panels of b, which the nearest cache holds, packed and streamed by tiles in registers.
 
 The elements of a are read where they stand, one at a time for a whole vector: packing them costs more than it saves.
 """
@@ -17,18 +17,17 @@ from .loops import reorder, split, unroll, vectorise
 from .staging import Axis, stage
 
 DEPTH = 256
-"""Depth of a block: a panel of it leaves room in the nearest cache."""
+"""Depth of a panel: it leaves room in the nearest cache."""
 
 
 @dataclass(frozen=True)
 class Tiles:
-    """How a product is cut, in elements: the tile in registers, and the blocks that caches hold."""
+    """How a product is cut, in elements: the tile in registers, and the block of rows that a cache holds."""
 
     rows: int
     vectors: int
     width: int
     row_block: int
-    column_block: int
 
     @property
     def columns(self) -> int:
@@ -40,38 +39,32 @@ def tiles_for(dtype_size: int, target: Target) -> Tiles:
     width = max(1, target.vector_bytes // dtype_size)
     vectors = 2
     rows = (target.vector_registers - vectors - 2) // vectors
-    tile = vectors * width
     row_block = max(1, target.l2 // 2 // (DEPTH * dtype_size) // rows) * rows
-    column_block = max(1, target.l3 // 4 // (DEPTH * dtype_size) // tile) * tile
-    return Tiles(rows, vectors, width, row_block, column_block)
+    return Tiles(rows, vectors, width, row_block)
 
 
 def packed(k: Kernel, g: Gemm, nests: Sequence[str], target: Target) -> Kernel:
-    """for block { for jc { for kc { pack b  for jr { for ir { r = 0  for kk { r add= a * b }  c add= r } } } } }"""
+    """for block { for jt { for kc { pack b  for ir { r = 0  for kk { r add= a * b }  c add= r } } } }"""
     t = tiles_for(g.a.dtype.size, target)
     t = replace(t, rows=at_most(k, g.i, t.rows), vectors=at_most(k, g.j, t.vectors, t.width))
-    k = row_blocks(k, nests, _no_larger(k, g.i, t.row_block, t.rows), "short")
+    rows = extent_of(k, g.i)
+    block = min(t.row_block, -(-rows // t.rows) * t.rows) if isinstance(rows, int) else t.row_block
+    k = row_blocks(k, nests, block, "short")
     i, j = f"{g.i}_i", g.j
     k = split(k, i, t.rows, outer=f"{i}r", inner=f"{i}i", tail="mask")
-    k = split(k, j, _no_larger(k, j, t.column_block, t.columns), outer=f"{j}_c", inner=f"{j}_b", tail="short")
-    k = split(k, f"{j}_b", t.columns, outer=f"{j}_r", inner=f"{j}_j", tail="mask")
-    k = split(k, f"{j}_j", t.width, outer=f"{j}_v", inner=f"{j}_l")
+    k = split(k, j, t.columns, outer=f"{j}_t", inner=f"{j}_b", tail="mask")
+    k = split(k, f"{j}_b", t.width, outer=f"{j}_v", inner=f"{j}_l")
     k = split(k, g.k, DEPTH, outer=f"{g.k}_c", inner=f"{g.k}_k", tail="short")
-    k = reorder(k, [f"{j}_c", f"{g.k}_c", f"{j}_r", f"{i}r", f"{g.k}_k", f"{i}i", f"{j}_v", f"{j}_l"])
+    k = reorder(k, [f"{j}_t", f"{g.k}_c", f"{i}r", f"{g.k}_k", f"{i}i", f"{j}_v", f"{j}_l"])
     d = rank_of(k, g.c) - 1
     layout = (Axis(d - 1), Axis(d, step=t.width), Axis(d, count=t.width))
     k = stage(k, g.c, name=f"{g.c}_r", around=f"{g.k}_k", space="register", fresh=True, layout=layout)
-    panels = (Axis(dim_of(g.b, j), step=t.columns), Axis(dim_of(g.b, g.k)), Axis(dim_of(g.b, j), count=t.columns))
-    k = stage(k, g.b.buffer, name=f"{g.c}_b", at=f"{g.k}_c", layout=panels, fill=0.0, align=64)
+    # Whole tiles, also where there are fewer columns: the first dim is of one tile.
+    panel = (Axis(dim_of(g.b, j), step=t.columns), Axis(dim_of(g.b, g.k)), Axis(dim_of(g.b, j), count=t.columns))
+    k = stage(k, g.b.buffer, name=f"{g.c}_b", at=f"{g.k}_c", layout=panel, fill=0.0, align=64)
     k = unguarded(unguarded(k, f"{j}_l"), f"{i}i", "clamp")
     for v in (f"{j}_l", f"{g.c}_r_in2", f"{g.c}_r_out2"):
         k = vectorise(k, v)
     for v in (f"{i}i", f"{j}_v", *(f"{g.c}_r_{way}{n}" for way in ("in", "out") for n in (0, 1))):
         k = unroll(k, v)
     return near(merge_siblings(k, [f"{v}_i" for v in nests[2:]]))
-
-
-def _no_larger(k: Kernel, var: str, block: int, tile: int) -> int:
-    """A block that is no larger than the tiles that a loop of known extent needs."""
-    extent = extent_of(k, var)
-    return min(block, -(-extent // tile) * tile) if isinstance(extent, int) else block
