@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import repeated
 from .dim_text import read_dim
 from .errors import GraphError
 from .index import Index
@@ -92,14 +93,13 @@ def _read_number(lexer: Lexer) -> Any:
 def _print_array(value: np.ndarray[Any, Any]) -> str:
     of = dtype(value.dtype)
     head = f"tensor<{TensorType(of, value.shape)}>"
+    one = repeated(value) if value.size > 1 else None
+    if one is not None and value.nbytes <= MAX_BYTES and _exact(one.astype(of.np).reshape(1)):
+        return f"{head}[{_element(one.astype(of.np)[()])}, ...]"
     flat = np.ascontiguousarray(value, of.np).reshape(-1)
-    raw = flat.tobytes()
-    first = flat[:1].tobytes()
-    if flat.size > 1 and flat.nbytes <= MAX_BYTES and raw == first * flat.size and _exact(flat[:1]):
-        return f"{head}[{_element(flat[0])}, ...]"
     if flat.size <= MAX_LISTED and _exact(flat):
         return f"{head}[{', '.join(map(_element, flat))}]"
-    return f'{head}"{base64.b64encode(raw).decode()}"'
+    return f'{head}"{base64.b64encode(flat.tobytes()).decode()}"'
 
 
 def _exact(flat: np.ndarray[Any, Any]) -> bool:

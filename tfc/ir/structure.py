@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import repeated
 from .graph import Graph, Node, Value
 
 
@@ -23,7 +24,8 @@ def attr_key(value: Any) -> Hashable:
     match value:
         case np.ndarray():
             native = value if value.dtype.isnative else value.astype(value.dtype.newbyteorder("="))
-            return ("array", native.dtype.name, native.shape, native.tobytes())
+            one = repeated(native)
+            return ("array", native.dtype.name, native.shape, (native if one is None else one).tobytes())
         case float():
             return ("float", struct.pack("<d", value))
         case tuple() | list():

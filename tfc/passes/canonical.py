@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tfc.ir.arrays import repeated
 from tfc.ir.graph import Graph, Node, Value
 
 _SPREADS = frozenset(("broadcast_to", "broadcast_like"))
@@ -24,11 +25,8 @@ def number_of(v: Value) -> Any:
         v = v.node.operands[0]
     if not is_constant(v):
         return None
-    flat = v.node.attrs["value"].reshape(-1)
-    first, last = flat[:1].tobytes(), flat[-1:].tobytes()
-    if not flat.size or first != last or (flat.size > 2 and flat.tobytes() != first * flat.size):
-        return None
-    return flat[0]
+    one = repeated(v.node.attrs["value"])
+    return None if one is None else one[()]
 
 
 class OperandOrder:

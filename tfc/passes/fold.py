@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tfc.ir.arrays import repeated
 from tfc.ir.errors import TfcError
 from tfc.ir.graph import Graph, Node, Value, infer_types, rebuild
 from tfc.ir.index import product
@@ -27,8 +28,9 @@ from .canonical import is_pure
 class Fold:
     """Folds pure ops that have a reference, in the op's dtype.
 
-    A result of more than `max_bytes` is left to the run unless it is no larger than the constants it comes from, and so
-    is what cannot be computed, such as an index out of bounds: it is the run's error.
+    A result of more than `max_bytes` is left to the run unless it is no larger than the constants that it comes from
+    (those of one number do not count), and so is what cannot be computed, such as an index out of bounds: it is the
+    run's error.
     """
 
     name: ClassVar[str] = "fold"
@@ -47,7 +49,7 @@ class Fold:
             return None
         types = infer_types(node.op, tuple(v.type for v in operands), node.attrs, new.shapes, node.loc)
         arrays = [v.node.attrs["value"] for v in operands]
-        if not self.is_small(types, sum(a.nbytes for a in arrays)):
+        if not self.is_small(types, sum(a.nbytes for a in arrays if repeated(a) is None)):
             return None
         results = _reference(node, arrays)
         if results is None or tuple(r.shape for r in results) != tuple(t.shape for t in types):

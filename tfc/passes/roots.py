@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tfc.ir.arrays import repeated
 from tfc.ir.expr import Expr, Name, Prim
 from tfc.ir.graph import Graph, Node, Value
 from tfc.ir.index import Dim, Index
@@ -34,10 +35,7 @@ STAGE_LOADS = 32
 
 def is_uniform(node: Node) -> bool:
     """Whether a node is a constant all of whose elements are one number, which needs no memory."""
-    if node.op.name != "constant":
-        return False
-    value = node.attrs["value"]
-    return bool(value.size > 0 and value.tobytes() == value.reshape(-1)[:1].tobytes() * value.size)
+    return node.op.name == "constant" and repeated(node.attrs["value"]) is not None
 
 
 def is_source(node: Node) -> bool:
