@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tfc.ir.errors import OutOfMemoryError
 from tfc.runtime import Executable, Session
 from tfc.runtime.memory import ALIGN, Arenas, address, aligned_copy, aligned_zeros
 
@@ -91,3 +92,21 @@ def test_a_repeated_run_allocates_what_it_returns() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak - before < 4096
+
+
+@pytest.mark.parametrize("side", [10**7, 2**40])
+def test_what_does_not_fit_memory(side: int) -> None:
+    b = Builder()
+    x = b.placeholder("x", ("n",))
+    wide = b.op("broadcast_to", b.op("reduce_sum", x, axes=None, keepdims=False), shape=(side, side))
+    session = Session(b.graph)
+    with pytest.raises(OutOfMemoryError, match=rf"no memory for a run whose results are float32\[{side}, {side}\]"):
+        session.prepare((wide,), (x,))([np.ones(3)])
+    both = b.op("matmul", wide, wide, transpose_a=False, transpose_b=False)
+    least = b.op("reduce_min", both, axes=None, keepdims=False)
+    with pytest.raises(OutOfMemoryError, match=r"results are float32\[\] and which needs \d+ bytes to work in"):
+        session.prepare((least,), (x,))([np.ones(3)])
+    v = b.variable("v", (side, side))
+    with pytest.raises(OutOfMemoryError, match=r"no memory for variable v of float32\[.*\] made at model.py:6"):
+        session.prepare((v,), ())
+    assert session.prepare((b.op("neg", x),), (x,))([np.ones(2)])[0].tolist() == [-1, -1]

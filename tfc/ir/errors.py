@@ -43,5 +43,9 @@ class RunError(TfcError):
     """What only a run can find: a value that is needed and not fed, an index out of range."""
 
 
+class OutOfMemoryError(TfcError, MemoryError):
+    """What a run needs is more than there is memory for."""
+
+
 class InternalError(Exception):
     """A bug in tfc."""

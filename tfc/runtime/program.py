@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfc.ir.errors import RunError, ShapeError
+from tfc.ir.errors import OutOfMemoryError, RunError, ShapeError
 from tfc.ir.index import Dim, Index, subs, symbol_name
 from tfc.ir.kernel import Buffer
 
@@ -91,9 +91,16 @@ class Bound:
         self.arena = _known(loaded.program.arena, dims)
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
-        """The outputs, in memory of their own. Raises RunError where a check fails; then no variable has changed."""
+        """The outputs, in memory of their own.
+
+        Raises RunError where a check fails, OutOfMemoryError; then no variable has changed.
+        """
         loaded = self.loaded
-        outputs = [np.empty(shape, dtype) for shape, dtype in self.outputs]
+        try:
+            outputs = [np.empty(shape, dtype) for shape, dtype in self.outputs]
+            arena = loaded.arenas.take(self.arena)
+        except (MemoryError, ValueError):  # ValueError for sizes beyond what an address can tell
+            raise self._too_large() from None
         try:
             frame = loaded.frames.pop()
         except IndexError:
@@ -101,7 +108,6 @@ class Bound:
         slots = frame.slots
         for k, array in enumerate((*inputs, *outputs)):
             slots[k] = address(array)
-        arena = loaded.arenas.take(self.arena)
         loaded.run(frame.place, self.dims_place, arena[0], frame.status_place)
         loaded.arenas.give(arena)
         failed = frame.status.value
@@ -111,6 +117,12 @@ class Bound:
         if failed:
             raise RunError(loaded.program.messages[failed - 1])
         return outputs
+
+    def _too_large(self) -> OutOfMemoryError:
+        results = ", ".join(f"{dtype.name}{list(shape)}" for shape, dtype in self.outputs)
+        return OutOfMemoryError(
+            f"no memory for a run whose results are {results or 'none'} and which needs {self.arena} bytes to work in"
+        )
 
 
 def _known(d: Dim, dims: Mapping[str, int]) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfc.ir.errors import InternalError, RunError, UninitializedError
+from tfc.ir.errors import InternalError, OutOfMemoryError, RunError, UninitializedError
 from tfc.ir.graph import Value
 
 from .memory import Arenas, aligned_zeros
@@ -30,7 +30,10 @@ class Variable:
         self.type = value.type
         self.ready = False
         shape = tuple(d for d in value.type.shape or () if isinstance(d, int))
-        self.array: Array | None = aligned_zeros(shape, value.type.dtype.np) if value.type.is_static else None
+        try:
+            self.array: Array | None = aligned_zeros(shape, value.type.dtype.np) if value.type.is_static else None
+        except (MemoryError, ValueError):
+            raise OutOfMemoryError(f"no memory for variable {self.key} of {self.type} made at {self.loc}") from None
 
     @property
     def memory(self) -> Array:

@@ -55,6 +55,13 @@ def test_a_variable_without_a_value() -> None:
             assert caught.value.error_code == 9
 
 
+def test_what_does_not_fit_memory() -> None:
+    with pytest.raises(tf.errors.ResourceExhaustedError, match=r"results are float32\[1000000000, 1000000000\]"):
+        run(tf.zeros([10**9, 10**9]))
+    with pytest.raises(MemoryError, match=rf"variable big of .* made at .*{LINE}"):
+        run(tf.Variable(tf.zeros([10**9, 10**9]), name="big"))
+
+
 def test_a_slice_that_leaves_its_tensor() -> None:
     at = tf.placeholder(tf.int32, [1])
     part = tf.slice(tf.constant([1.0, 2.0, 3.0]), at, [2], name="part")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfc.ir.errors import RunError, TfcError, UninitializedError, UnsupportedError
+from tfc.ir.errors import OutOfMemoryError, RunError, TfcError, UninitializedError, UnsupportedError
 
 
 class OpError(TfcError):
@@ -62,7 +62,7 @@ class PermissionDeniedError(OpError):
     code = 7
 
 
-class ResourceExhaustedError(OpError):
+class ResourceExhaustedError(OpError, OutOfMemoryError):
     """Memory or another resource is used up."""
 
     code = 8
@@ -118,6 +118,7 @@ def unsupported(message: str) -> UnimplementedError:
 _OF_A_RUN: dict[type[TfcError], type[OpError]] = {
     UninitializedError: FailedPreconditionError,
     RunError: InvalidArgumentError,
+    OutOfMemoryError: ResourceExhaustedError,
 }
 """What TF raises for what the runtime raises; shape and dtype errors are ValueError and TypeError in both."""
 
