@@ -18,7 +18,7 @@ from tfc.ir.types import Shape
 from .order import Order
 from .stages import Stage
 
-MOST_STAGES = 64
+MOST_STAGES = 32
 """A kernel of more nests than this compiles slowly and keeps nothing near."""
 MOST_BUFFERS = 64
 """A kernel that reads more buffers than this keeps its arguments in memory."""
