@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict, defaultdict, namedtuple
 from typing import Any
 
 import numpy as np
@@ -72,7 +72,9 @@ def test_fetches_keep_their_structure() -> None:
         assert isinstance(out["pair"].second, tuple)
         assert out["name"] == 3
         assert s.run([]) == []
-        assert isinstance(s.run(OrderedDict([("k", b)])), OrderedDict)
+        for made in (OrderedDict([("k", b)]), defaultdict(list, k=b)):
+            found = s.run(made)
+            assert (type(found), dict(found)) == (type(made), {"k": 3})
         assert [len(s.run([a, a])), len(s.run([[a], [a, b]]))] == [2, 2]
 
 

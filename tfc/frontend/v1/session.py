@@ -200,10 +200,19 @@ class Fetches:
         if isinstance(fetches, (list, tuple)):
             return self._sequence(fetches)
         if isinstance(fetches, Mapping):
-            keys, parts = list(fetches), [self.add(f) for f in fetches.values()]
-            make: Callable[[Any], Any] = type(fetches)
-            return lambda results: make((k, p(results)) for k, p in zip(keys, parts, strict=True))
+            return self._mapping(fetches)
         return self._leaf(fetches)
+
+    def _mapping(self, fetches: Any) -> Assemble:
+        parts, empty = {k: self.add(f) for k, f in fetches.items()}, type(fetches)
+
+        def assemble(results: Results) -> Any:
+            out = empty()
+            for k, part in parts.items():
+                out[k] = part(results)
+            return out
+
+        return assemble
 
     def _sequence(self, fetches: Any) -> Assemble:
         parts = [self.add(f) for f in fetches]
