@@ -84,12 +84,14 @@ def test_nobody_reads_the_output() -> None:
 def test_an_interrupt_is_status_130(tmp_path: Path, command: str) -> None:
     script = tmp_path / "endless.py"
     script.write_text("import sys, time\nsys.stderr.write('ready\\n')\nsys.stderr.flush()\ntime.sleep(60)\n")
-    running = process(command, script)
-    assert running.stderr is not None
-    assert running.stderr.readline() == "ready\n"
-    time.sleep(0.1)
-    running.send_signal(signal.SIGINT)
-    _, err = running.communicate(timeout=60)
+    # Started in the background, the tests themselves may run with interrupts ignored, which a child would inherit.
+    running = process(command, script, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    with running:
+        assert running.stderr is not None
+        assert running.stderr.readline() == "ready\n"
+        time.sleep(0.1)
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=30)
     assert running.returncode == 130
     assert err.endswith("KeyboardInterrupt\n")
 
