@@ -386,6 +386,8 @@ EXP = """program p dims() arena(0) {
     [
         ("graph @x {\n  %a = foo() : ()\n  return\n}\n", [], 1, "{}: line 2, column 8: expected a known op"),
         ("graph @x {", [], 1, "{}: line 1, column 11"),
+        ("", [], 1, "{}: line 1, column 1: expected 'graph', found the end of the text"),
+        ("print(1)", [], 1, "{}: line 1, column 1: expected 'graph', found 'print'"),
         ("program p dims() arena(0) {\n}\n", ["--stage", "graph"], 1, "a program of kernels has no stage graph"),
         ("program p dims() arena(0) {\n}\n", ["--shape", "x=1"], 1, "a program of kernels takes no --shape"),
         ("program p dims() arena(0) {\n}\n", ["--print-after", "fold"], 1, "no pass runs over a program of kernels"),

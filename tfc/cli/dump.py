@@ -131,7 +131,7 @@ def _ir_text(path: str) -> str | None:
     if path.endswith(".py"):
         return None
     text = Path(path).read_text(encoding="utf-8", errors="replace")
-    return text if first_word(text) in ("graph", "program") else None
+    return text if path.endswith(".ir") or first_word(text) in ("graph", "program") else None
 
 
 def _of_text(path: str, text: str, shapes: Mapping[str, Shape], watch: Watch) -> Subject:
