@@ -126,6 +126,7 @@ REDUCING: dict[str, Case] = {
     "reduce_logsumexp": (lambda x: tf.reduce_logsumexp(x, 1), lambda x: special.logsumexp(x, 1), [A]),
     "no axes": (lambda x: tf.reduce_sum(x, []), np.asarray, [A]),
     "count_nonzero": (tf.count_nonzero, np.count_nonzero, [N]),
+    "count_nonzero of bools": (lambda x: tf.count_nonzero(x > 0, 0), lambda x: np.count_nonzero(x > 0, 0), [N]),
     "argmax": (tf.argmax, lambda x: np.argmax(x, 0), [A]),
     "argmax dimension": (lambda x: tf.argmax(x, dimension=1), lambda x: np.argmax(x, 1), [A]),
     "argmin": (lambda x: tf.arg_min(x, 1), lambda x: np.argmin(x, 1), [A]),

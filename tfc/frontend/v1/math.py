@@ -246,9 +246,10 @@ def count_nonzero(
     reduction_indices: Any = None,
     keep_dims: bool | None = None,
 ) -> Tensor:
-    """Number of elements other than 0 over the axes."""
+    """Number of elements other than 0 (or False) over the axes."""
     with graph_of(input_tensor).name_scope(name or "count_nonzero"):
-        hits = cast(ELEMENTWISE["not_equal"](input_tensor, 0), dtype)
+        x = convert_to_tensor(input_tensor)
+        hits = cast(x if x.dtype.is_bool else ELEMENTWISE["not_equal"](x, 0), dtype)
         return reduce_sum(hits, axis, keepdims, reduction_indices=reduction_indices, keep_dims=keep_dims)
 
 
