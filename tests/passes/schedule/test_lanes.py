@@ -131,3 +131,12 @@ def test_two_results_of_one_loop(same: Same) -> None:
 def test_refusals(old: str, new: str, why: str) -> None:
     with pytest.raises(ScheduleError, match=why):
         accumulate_lanes(parse_kernel(MOMENTS.replace(old, new)), "k", 4, name="p")
+
+
+def test_a_condition_on_the_variable_around_an_inner_loop_goes_into_the_lanes(same: Same) -> None:
+    k = parse_kernel("""
+kernel sums(x: float32[6, 5] in, s: float32[6] inout) {
+  for j < 9 { if lt(@(j), @(5)) { for i < 6 { s[i] add= x[i, j] } } }
+}
+""")
+    same(k, accumulate_lanes(k, "j", 4, name="p"))

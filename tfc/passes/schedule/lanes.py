@@ -18,6 +18,7 @@ from .nest import (
     accesses,
     buffer_table,
     check_free,
+    expr_symbols,
     facts_at,
     guarded,
     less,
@@ -137,15 +138,18 @@ def _laned(
     mask = [] if extent is None else [less(at, extent)]
     loops = (For(chain, unroll, (), "unrolled"), For(lane, width, (), "vector"))
 
-    def sink(b: Body) -> Body:
+    def sink(b: Body, inside: tuple[Expr, ...] = ()) -> Body:
         match b:
             case (For() as inner,):
-                return (replace(inner, body=sink(inner.body)),)
+                return (replace(inner, body=sink(inner.body, inside)),)
+            case (If(then=(For(),), orelse=()) as guard,) if loop.var in expr_symbols(guard.condition):
+                # It differs between the lanes, so it goes inside of them.
+                return sink(guard.then, (*inside, guard.condition))
             case (If(then=(For(),), orelse=()) as guard,):
-                return (replace(guard, then=sink(guard.then)),)
+                return (replace(guard, then=sink(guard.then, inside)),)
             case _ if any(isinstance(s, For) for s in walk(b)):
                 raise ScheduleError("accumulate_lanes", loop.var, "the loops below it are not perfectly nested")
-        return nested(loops, guarded(mask, b))
+        return nested(loops, guarded([*mask, *inside], b))
 
     return substitute(sink(body), {loop.var: at})
 
