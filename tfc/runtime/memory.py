@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from tfc.passes.memory import ALIGN
+
 Array = np.ndarray[Any, Any]
 
-ALIGN = 64
-"""Bytes: a cache line, and the widest vector."""
 _HEADER = object.__basicsize__
 """Bytes of what every Python object begins with."""
 _word = ctypes.c_size_t

@@ -16,7 +16,7 @@ from tfc.ir.types import Shape
 from ..target import Target
 from .lanes import accumulate_lanes
 from .loops import merge, reorder, split, unroll, vectorise
-from .nest import ScheduleError, accesses, buffer_table, let_names, locate, touches
+from .nest import ScheduleError, accesses, bodies_of, buffer_table, let_names, locate, perfect_nest, touches
 from .staging import Axis, stage
 from .storage import forward, shrink
 from .views import flatten
@@ -90,21 +90,11 @@ def _accumulates_outside(loop: For) -> bool:
 
 def _loop_of_all_uses(body: Body, buffer: str) -> str | None:
     """The loop beside a buffer's allocation that alone uses it."""
-    for inner in _bodies(body):
+    for inner in bodies_of(body):
         if any(isinstance(s, Alloc) and s.buffer.name == buffer for s in inner):
             users = [s for s in inner if touches(s, buffer)]
             return users[0].var if len(users) == 1 and isinstance(users[0], For) else None
     return None
-
-
-def _bodies(body: Body) -> Iterator[Body]:
-    yield body
-    for s in body:
-        if isinstance(s, For):
-            yield from _bodies(s.body)
-        elif isinstance(s, If):
-            yield from _bodies(s.then)
-            yield from _bodies(s.orelse)
 
 
 # Vectors
@@ -128,9 +118,7 @@ def _perfect_nests(body: Body) -> Iterator[list[For]]:
             yield from _perfect_nests(s.then)
             yield from _perfect_nests(s.orelse)
         elif isinstance(s, For):
-            chain = [s]
-            while len(chain[-1].body) == 1 and isinstance(inner := chain[-1].body[0], For):
-                chain.append(inner)
+            chain = perfect_nest(s)
             if any(isinstance(x, For) for x in walk(chain[-1].body)):
                 yield from _perfect_nests(chain[-1].body)
             elif all(loop.kind == "serial" for loop in chain):

@@ -12,7 +12,7 @@ from tfc.ir.kernel import Kernel
 
 from ..target import Target
 from .cpu_loops import merge_siblings, near
-from .gemm import Gemm, at_most, dim_of, extent_of, rank_of, row_blocks, unguarded
+from .gemm import Gemm, at_most, dim_of, rank_of, row_blocks, unguarded
 from .loops import reorder, split, unroll, vectorise
 from .staging import Axis, stage
 
@@ -47,9 +47,7 @@ def packed(k: Kernel, g: Gemm, nests: Sequence[str], target: Target) -> Kernel:
     """for block { for jt { for kc { pack b  for ir { r = 0  for kk { r add= a * b }  c add= r } } } }"""
     t = tiles_for(g.a.dtype.size, target)
     t = replace(t, rows=at_most(k, g.i, t.rows), vectors=at_most(k, g.j, t.vectors, t.width))
-    rows = extent_of(k, g.i)
-    block = min(t.row_block, -(-rows // t.rows) * t.rows) if isinstance(rows, int) else t.row_block
-    k = row_blocks(k, nests, block, "short")
+    k = row_blocks(k, nests, at_most(k, g.i, t.row_block // t.rows, t.rows) * t.rows, "short")
     i, j = f"{g.i}_i", g.j
     k = split(k, i, t.rows, outer=f"{i}r", inner=f"{i}i", tail="mask")
     k = split(k, j, t.columns, outer=f"{j}_t", inner=f"{j}_b", tail="mask")

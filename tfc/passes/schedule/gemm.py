@@ -10,7 +10,7 @@ from tfc.ir.index import Dim, Index, linear_in, symbols_of
 from tfc.ir.kernel import Accumulate, Alloc, Body, For, If, Kernel, Store, walk
 
 from .loops import Tail, merge, split
-from .nest import buffer_table, locate
+from .nest import buffer_table, locate, perfect_nest
 from .staging import Outside, unguard
 from .storage import shrink
 
@@ -35,7 +35,7 @@ def find_gemm(k: Kernel) -> Gemm | None:
     nests = [s for s in k.body if isinstance(s, For)]
     if len(nests) < 2 or any(not isinstance(s, (For, Alloc)) for s in k.body):
         return None
-    zero, product = _chain(nests[0]), _chain(nests[1])
+    zero, product = perfect_nest(nests[0]), perfect_nest(nests[1])
     match zero[-1].body, product[-1].body:
         case (Store(buffer=c),), (
             Accumulate(buffer=same, index=at, combiner="add", value=Prim(op="mul", args=(left, right))),
@@ -52,13 +52,6 @@ def find_gemm(k: Kernel) -> Gemm | None:
     if j in of_a or i in of_b or not {i, over} <= of_a or not {j, over} <= of_b:
         return None
     return Gemm(c, a, b, tuple(batch), i, j, over, tuple(loop.var for loop in zero))
-
-
-def _chain(loop: For) -> list[For]:
-    chain = [loop]
-    while len(chain[-1].body) == 1 and isinstance(inner := chain[-1].body[0], For):
-        chain.append(inner)
-    return chain
 
 
 def _factor(e: Expr) -> Load | None:

@@ -130,6 +130,24 @@ def _one_store(body: Body) -> tuple[str, Shape] | None:
     return None
 
 
+def bodies_of(body: Body) -> Iterator[Body]:
+    """A sequence of statements and all sequences below it."""
+    yield body
+    for s in walk(body):
+        if isinstance(s, For):
+            yield s.body
+        elif isinstance(s, If):
+            yield from (s.then, s.orelse)
+
+
+def perfect_nest(loop: For) -> list[For]:
+    """A loop and those below it that are each the whole body of the one before."""
+    chain = [loop]
+    while len(chain[-1].body) == 1 and isinstance(inner := chain[-1].body[0], For):
+        chain.append(inner)
+    return chain
+
+
 def touches(s: Stmt, buffer: str) -> bool:
     """Whether a statement reads or writes a buffer."""
     return any(a.buffer == buffer for a in accesses((s,)))

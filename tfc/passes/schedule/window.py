@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from tfc.ir.expr import At, Expr, Prim
 from tfc.ir.index import Dim, Index, bounds, linear_in, simplify, subs, symbols_of
-from tfc.ir.kernel import Alloc, Body, Buffer, For, If, Kernel, walk
+from tfc.ir.kernel import Alloc, Body, Buffer, For, Kernel, walk
 from tfc.ir.types import Shape
 
 from .bounds import Facts, Span, at_least_0, is_positive, lower, upper
 from .dependence import ZERO, distances
-from .nest import Access, accesses, condition_facts, conjuncts, facts_at, is_index_condition, spans_of
+from .nest import Access, accesses, bodies_of, condition_facts, conjuncts, facts_at, is_index_condition, spans_of
 
 Masks = tuple[tuple[Dim, Dim], ...]
 """Comparisons `a < b` that hold for the index of every element that is touched; the symbol `#d` is its dim `d`."""
@@ -192,11 +192,6 @@ def known_written(k: Kernel, buffer: Buffer, first: Access, box: Window, masks: 
 
 def filled_first(k: Kernel, b: Buffer) -> bool:
     """Whether a buffer that starts undefined is filled before anything else is done with it."""
-    homes = [body for body in _bodies(k.body) if any(isinstance(s, Alloc) and s.buffer == b for s in body)]
+    homes = [body for body in bodies_of(k.body) if any(isinstance(s, Alloc) and s.buffer == b for s in body)]
     box = Window(tuple(0 for _ in b.shape), b.shape, b.shape)
     return any(covered_first(body, b, box, facts_at(k, ())) for body in ([k.body] if b.role == "out" else homes))
-
-
-def _bodies(body: Body) -> list[Body]:
-    inner = [s.body for s in walk(body) if isinstance(s, For)]
-    return [body, *inner, *(b for s in walk(body) if isinstance(s, If) for b in (s.then, s.orelse))]
