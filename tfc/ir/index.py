@@ -66,14 +66,21 @@ class Index:
         return isinstance(other, Index) and (self is other or self.terms == other.terms)
 
     def __add__(self, other: Dim) -> Dim:
-        if isinstance(other, int) and other == 0:
+        if isinstance(other, Index):
+            return _collect((*self.terms, *other.terms))
+        if other == 0:
             return self
-        return _collect((*self.terms, *_terms(other)))
+        last, constant = self.terms[-1]
+        if last:
+            return Index((*self.terms, ((), other)))
+        return Index((*self.terms[:-1], ((), constant + other)) if constant + other else self.terms[:-1])
 
     def __mul__(self, other: Dim) -> Dim:
-        if isinstance(other, int) and other == 1:
-            return self
-        return _collect((_merge(a, b), c * d) for a, c in self.terms for b, d in _terms(other))
+        if isinstance(other, Index):
+            return _collect((_merge(a, b), c * d) for a, c in self.terms for b, d in other.terms)
+        if other in (0, 1):
+            return self if other else 0
+        return Index(tuple([(m, c * other) for m, c in self.terms]))
 
     def __neg__(self) -> Dim:
         return self * -1
@@ -130,9 +137,18 @@ def _collect(terms: Iterable[tuple[Monomial, int]]) -> Dim:
     for monomial, c in terms:
         total[monomial] = total.get(monomial, 0) + c
     kept = [(m, c) for m, c in total.items() if c]
-    if not kept or (len(kept) == 1 and not kept[0][0]):
-        return kept[0][1] if kept else 0
-    return Index(tuple(sorted(kept, key=lambda t: _place(t[0])) if len(kept) > 1 else kept))
+    if len(kept) > 1:
+        kept.sort(key=_term_place)
+    return _of_sorted(tuple(kept))
+
+
+def _of_sorted(terms: tuple[tuple[Monomial, int], ...]) -> Dim:
+    """The dim of terms that stand in order."""
+    return Index(terms) if terms and terms[0][0] else terms[0][1] if terms else 0
+
+
+def _term_place(term: tuple[Monomial, int]) -> tuple[bool, int, tuple[str, ...]]:
+    return _place(term[0])
 
 
 @lru_cache(1 << 14)
@@ -337,7 +353,7 @@ def subs(x: Dim, values: Mapping[str, Dim]) -> Dim:
 
 def simplify(x: Dim, ranges: Ranges) -> Dim:
     """`x` with symbols, quotients and rests that the ranges decide resolved."""
-    if isinstance(x, int):
+    if isinstance(x, int) or not any(_may_simplify(a, ranges) for m, _ in x.terms for a in m):
         return x
     total: Dim = 0
     for monomial, c in x.terms:
@@ -346,6 +362,11 @@ def simplify(x: Dim, ranges: Ranges) -> Dim:
             product = product * _simplify_atom(atom, ranges)
         total = total + product
     return total
+
+
+def _may_simplify(atom: Atom, ranges: Ranges) -> bool:
+    low, high = ranges.get(atom.name, (0, None))
+    return not atom.is_symbol or (low is not None and low == high)
 
 
 def _simplify_atom(atom: Atom, ranges: Ranges) -> Dim:
@@ -374,9 +395,12 @@ def linear_in(x: Dim, name: str) -> tuple[Dim, Dim] | None:
     coefficient: list[tuple[Monomial, int]] = []
     rest: list[tuple[Monomial, int]] = []
     for m, c in x.terms:
-        left = _without(m, (symbol,))
-        (rest if left is None else coefficient).append((m if left is None else left, c))
-    first, second = _collect(coefficient), _collect(rest)
+        if symbol in m:
+            at = m.index(symbol)
+            coefficient.append(((*m[:at], *m[at + 1 :]), c))
+        else:
+            rest.append((m, c))
+    first, second = _collect(coefficient), _of_sorted(tuple(rest))
     return None if name in symbols_of(first, second) else (first, second)
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import Union
 
 from .expr import At, Expr, Load, Name, Prim
-from .index import Dim, product, subs
+from .index import Dim, product, subs, symbols_of
 from .types import DType, Shape
 
 KINDS = ("serial", "unrolled", "vector", "parallel", "grid", "block", "lane")
@@ -207,44 +207,54 @@ def map_expr(e: Expr, f: Callable[[Expr], Expr]) -> Expr:
 
 
 def map_body(body: Body, statement: Callable[[Stmt], Stmt | Body], expr: Callable[[Expr], Expr] | None = None) -> Body:
-    """A body rebuilt inside out: `expr` on each expression, then `statement` on each statement (it may return many)."""
+    """A body rebuilt inside out: `expr` on each expression, then `statement` on each statement (it may return many).
+
+    What nothing changes in is the same object.
+    """
     out: list[Stmt] = []
     for s in body:
         if isinstance(s, For):
-            s = replace(s, body=map_body(s.body, statement, expr))
+            inner = map_body(s.body, statement, expr)
+            s = s if inner is s.body else replace(s, body=inner)
         elif isinstance(s, If):
-            s = replace(s, then=map_body(s.then, statement, expr), orelse=map_body(s.orelse, statement, expr))
+            then, orelse = map_body(s.then, statement, expr), map_body(s.orelse, statement, expr)
+            s = s if then is s.then and orelse is s.orelse else replace(s, then=then, orelse=orelse)
         if expr is not None:
             s = _map_exprs(s, expr)
         new = statement(s)
         out.extend(new if isinstance(new, tuple) else (new,))
-    return tuple(out)
+    same = len(out) == len(body) and all(a is b for a, b in zip(out, body, strict=True))
+    return body if same else tuple(out)
 
 
 def _map_exprs(s: Stmt, f: Callable[[Expr], Expr]) -> Stmt:
     if isinstance(s, (Let, Store, Accumulate)):
-        return replace(s, value=map_expr(s.value, f))
+        value = map_expr(s.value, f)
+        return s if value is s.value else replace(s, value=value)
     if isinstance(s, (If, Check)):
-        return replace(s, condition=map_expr(s.condition, f))
+        condition = map_expr(s.condition, f)
+        return s if condition is s.condition else replace(s, condition=condition)
     return s
 
 
 def substitute(body: Body, values: dict[str, Dim]) -> Body:
     """A body with symbols replaced in every index, extent and shape; names bound by `Let` are not touched."""
 
+    names = values.keys()
+
     def statement(s: Stmt) -> Stmt:
-        if isinstance(s, For):
+        if isinstance(s, For) and symbols_of(s.extent) & names:
             return replace(s, extent=subs(s.extent, values))
-        if isinstance(s, (Store, Accumulate)):
+        if isinstance(s, (Store, Accumulate)) and symbols_of(*s.index) & names:
             return replace(s, index=tuple(subs(i, values) for i in s.index))
-        if isinstance(s, Alloc):
+        if isinstance(s, Alloc) and symbols_of(*s.buffer.shape) & names:
             return replace(s, buffer=replace(s.buffer, shape=tuple(subs(d, values) for d in s.buffer.shape)))
         return s
 
     def expr(e: Expr) -> Expr:
-        if isinstance(e, At):
+        if isinstance(e, At) and symbols_of(e.index) & names:
             return At(subs(e.index, values))
-        if isinstance(e, Load):
+        if isinstance(e, Load) and symbols_of(*e.index) & names:
             return replace(e, index=tuple(subs(i, values) for i in e.index))
         return e
 

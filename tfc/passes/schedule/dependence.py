@@ -61,12 +61,18 @@ def distances(a: Access, b: Access, band: Sequence[For], facts: Facts) -> Distan
     )
     defined = {s.name for s in spans}
     inner = facts.within((*_missing(band, defined), *spans))
+    names_of_b = {**other, **moved}
+    differences = [
+        subs(ib, names_of_b) - ia
+        for ia, ib in zip(a.index, b.index, strict=True)
+        if not symbols_of(ia, ib) & facts.opaque
+    ]
     for _ in range(2):
-        for ia, ib in zip(a.index, b.index, strict=True):
-            if symbols_of(ia, ib) & facts.opaque:
-                continue
-            if not _narrow(subs(ib, {**other, **moved}) - ia, band, inner, found):
-                return None
+        before = dict(found)
+        if not all(_narrow(d, band, inner, found) for d in differences):
+            return None
+        if found == before:
+            break
     return found
 
 
@@ -84,8 +90,11 @@ def _primed(loop: For, names: Mapping[str, Dim]) -> Span:
 
 def _narrow(difference: Dim, band: Sequence[For], inner: Facts, found: Distances) -> bool:
     """Narrows the distances by `difference == 0`; False where that cannot be."""
-    if isinstance(difference, int) and difference != 0:
-        return False
+    if isinstance(difference, int):
+        return difference == 0
+    alone = next((loop.var for loop in band if difference == Index.symbol(_delta(loop.var))), None)
+    if alone is not None:
+        return _intersect_into(found, alone, ZERO)
     deltas = tuple(_delta_span(loop, found[loop.var]) for loop in band)
     facts = inner.within(deltas)
     if at_least_0(difference - 1, facts) or at_least_0(-difference - 1, facts):
@@ -103,11 +112,15 @@ def _narrow(difference: Dim, band: Sequence[For], inner: Facts, found: Distances
             new: Interval = ZERO
         else:
             new = _quotient(rest, c, facts)
-        low, high = _intersect(found[loop.var], new)
-        if low is not None and high is not None and low > high:
+        if not _intersect_into(found, loop.var, new):
             return False
-        found[loop.var] = (low, high)
     return True
+
+
+def _intersect_into(found: Distances, var: str, new: Interval) -> bool:
+    """Narrows one distance; False where nothing is left of it."""
+    low, high = found[var] = _intersect(found[var], new)
+    return low is None or high is None or low <= high
 
 
 def _delta_span(loop: For, known: Interval) -> Span:

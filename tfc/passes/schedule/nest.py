@@ -226,17 +226,25 @@ def map_bodies(body: Body, f: Callable[[Body], Body]) -> Body:
 
     def inside(s: Stmt) -> Stmt:
         if isinstance(s, For):
-            return replace(s, body=map_bodies(s.body, f))
+            new = map_bodies(s.body, f)
+            return s if new is s.body else replace(s, body=new)
         if isinstance(s, If):
-            return replace(s, then=map_bodies(s.then, f), orelse=map_bodies(s.orelse, f))
+            then, orelse = map_bodies(s.then, f), map_bodies(s.orelse, f)
+            return s if then is s.then and orelse is s.orelse else replace(s, then=then, orelse=orelse)
         return s
 
-    return f(tuple(inside(s) for s in body))
+    inner = tuple([inside(s) for s in body])
+    return f(body if all(a is b for a, b in zip(inner, body, strict=True)) else inner)
 
 
 def drop_alloc(body: Body, name: str) -> Body:
     """A body without the allocation of a buffer."""
-    return map_bodies(body, lambda b: tuple(s for s in b if not (isinstance(s, Alloc) and s.buffer.name == name)))
+
+    def keep(statements: Body) -> Body:
+        kept = tuple([s for s in statements if not (isinstance(s, Alloc) and s.buffer.name == name)])
+        return statements if len(kept) == len(statements) else kept
+
+    return map_bodies(body, keep)
 
 
 def map_accesses(body: Body, buffer: str, to: Callable[[Shape], tuple[str, Shape]]) -> Body:
