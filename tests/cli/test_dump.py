@@ -205,6 +205,24 @@ def test_every_stage(tfc: Tfc) -> None:
     assert tfc("dump", SCRIPTS / "regression.py")[1] == texts["graph"]
 
 
+def test_the_kernel_stage_says_the_peak_memory(tfc: Tfc, script: Any, tmp_path: Path) -> None:
+    lines = (
+        "x = tf.placeholder(tf.float32, [None, 784], name='x')",
+        "y = tf.matmul(x, tf.Variable(tf.zeros([784, 10])))",
+    )
+    path = script("\n".join(("import tensorflow as tf", *lines)))
+    _, shaped, _ = tfc("dump", path, "--stage", "kernel", "--shape", "x=7,784")
+    feeds, fetches, variables = 4 * 7 * 784, 4 * 7 * 10, 4 * 784 * 10
+    found = re.match(r"# peak memory at \w+ = 7: ([\d,]+) bytes \((.*), arena ([\d,]+)\)\n", shaped)
+    assert found is not None, shaped[:200]
+    assert found[2] == f"feeds {feeds:,}, fetches {fetches:,}, variables {variables:,}, constants 0"
+    total, arena = (int(found[k].replace(",", "")) for k in (1, 3))
+    assert total == feeds + fetches + variables + arena
+    (tmp_path / "p.ir").write_text("program p dims(n) arena(64*n) {\n  slot feed x: float32[n] in\n}\n")
+    _, text, _ = tfc("dump", tmp_path / "p.ir", "--stage", "kernel")
+    assert text.startswith("# peak memory: 68*n bytes (feeds 4*n, fetches 0, variables 0, constants 0, arena 64*n)\n")
+
+
 def test_the_target_of_the_environment(tfc: Tfc, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = []
     for target in ("generic", "nonsense"):

@@ -10,6 +10,7 @@ from typing import Protocol
 from tfc.codegen_llvm import CodegenError, compile_program, host_target
 from tfc.ir.errors import TfcError, UnsupportedError
 from tfc.ir.graph import Graph, Node, Value
+from tfc.ir.index import symbol_name
 from tfc.ir.kernel import Program
 from tfc.ir.kernel_text import parse_program, print_program
 from tfc.ir.kernel_verify import verify_program
@@ -19,6 +20,7 @@ from tfc.passes.extract import ASSIGN, extract
 from tfc.runtime import Compilation, Watch, compile_pure
 
 from .feeds import Shape, completed, placeholders
+from .memory import memory_comment
 from .picture import picture_of, to_dot, to_svg
 
 STAGES = MappingProxyType(
@@ -80,10 +82,17 @@ class GraphSubject:
             case "opt":
                 return FORMS[form](done.optimised)
             case "kernel":
-                return print_program(done.program)
+                return memory_comment(done.program, self._dims(done)) + print_program(done.program)
             case "llvm":
                 return done.native.llvm_ir
         return done.native.assembly()
+
+    def _dims(self, done: Compilation) -> dict[str, int]:
+        """The run-time dims of the program by what is fed."""
+        fed = completed(placeholders(self.graph), self.shapes)
+        both = zip(done.shape_class.inputs, fed, strict=True)
+        pairs = [pair for dims, shape in both for pair in zip(dims, shape, strict=True)]
+        return {name: size for d, size in pairs if (name := symbol_name(d)) is not None}
 
     def compile(self) -> None:
         self._compiled()
@@ -106,7 +115,7 @@ class ProgramSubject:
         if stage in PICTURED:
             raise TfcError(f"a program of kernels has no stage {stage}: it begins with kernel")
         if stage == "kernel":
-            return print_program(self.program)
+            return memory_comment(self.program, {}) + print_program(self.program)
         start = time.perf_counter()
         try:
             native = compile_program(self.program, host_target())
