@@ -120,7 +120,7 @@ def test_scalars_are_evaluated_in_their_dtype() -> None:
 )
 def test_accumulate(combiner: str, dtype: str, values: list[float], expected: Any) -> None:
     text = f"""kernel r(x: {dtype}[3] in, y: {dtype}[] inout) {{
-      for i < 3 parallel {{ y[] {combiner}= x[i] }}
+      for i < 3 grid {{ y[] {combiner}= x[i] }}
     }}"""
     y = np.array({"mul": 1, "and": 1, "add": 1}.get(combiner, 0), dtype)
     run(text, x=np.array(values).astype(dtype), y=y)
@@ -134,7 +134,7 @@ RACES = [
     ("for i < 3 KIND { y[i + 1] = y[i] }", "y[1]: load in iteration 1 of i, which iteration 0"),
     ("for i < 3 KIND { y[i] = y[i + 1] }", "y[1]: store in iteration 1 of i, which iteration 0"),
     (
-        "for i < 3 KIND { y[0] add= 1.0:float32 y[i + 1] = y[0] }",
+        "for i < 3 KIND { y[floordiv(i, 4)] add= 1.0:float32 y[i + 1] = y[0] }",
         "y[0]: add in iteration 1 of i, which iteration 0",
     ),
     (
@@ -155,6 +155,37 @@ def test_races_are_found(kind: str, body: str, message: str) -> None:
     with pytest.raises(KernelError) as error:
         run(text, y=f32(4))
     assert str(error.value) == f"kernel race: a race on {message} touched"
+
+
+def test_parallel_iterations_do_not_accumulate_into_one_element() -> None:
+    text = "kernel race(y: float32[4] inout) { for i < 3 KIND { y[floordiv(i, 2)] add= 1.0:float32 } }"
+    with pytest.raises(KernelError, match=r"a race on y\[0\]: add in iteration 1 of i, which iteration 0 touched"):
+        run(text.replace("KIND", "parallel"), y=f32(4))
+    run(text.replace("KIND", "vector"), y=f32(4))
+
+
+PRIVATE = """kernel own(x: float32[8] in, y: float32[8] out, t: float32[2] out arena) {
+  for i < 4 parallel grain(2) private(t) {
+    for k < 2 { t[k] = x[2*i + k] }
+    for k < 2 { y[2*i + k] = t[1 - k] }
+  }
+}"""
+
+
+def test_private_buffers_are_an_iterations_own() -> None:
+    x, y = f32(8), f32(8)
+    run(PRIVATE, x=x, y=y, t=f32(2))
+    np.testing.assert_array_equal(y, x.reshape(4, 2)[:, ::-1].ravel())
+    shared = parse_kernel(PRIVATE.replace(" private(t)", ""))
+    with pytest.raises(KernelError, match=r"a race on t\[0\]"):
+        run_kernel(shared, {"x": x, "y": y, "t": f32(2)}, {})
+
+
+@pytest.mark.parametrize("place", ["for k < 2 { t[k] = x[2*i + k] }", "for k < 2 { y[2*i + k] = t[1 - k] }"])
+def test_private_buffers_start_and_end_undefined(place: str) -> None:
+    text = PRIVATE.replace(place, "") if "t[k] =" in place else PRIVATE.replace("\n  }\n}", "\n  }\n  y[0] = t[0]\n}")
+    with pytest.raises(KernelError, match="is read before it is written"):
+        run(text, x=f32(8), y=f32(8), t=f32(2))
 
 
 @pytest.mark.parametrize(("body", "message"), RACES)

@@ -89,8 +89,12 @@ def statements() -> st.SearchStrategy[K.Stmt]:
         simple,
         lambda s: st.one_of(
             st.builds(
-                lambda e, b, k: K.For("i", e, tuple(b), k),
-                DIMS, st.lists(s, max_size=3), st.sampled_from(K.KINDS),
+                lambda e, b, k: K.For("i", e, tuple(b), *k),
+                DIMS, st.lists(s, max_size=3),
+                st.one_of(
+                    st.tuples(st.sampled_from(K.KINDS)),
+                    st.tuples(st.just("parallel"), DIMS, st.sampled_from(((), ("x",), ("x", "y")))),
+                ),
             ),
             st.builds(
                 lambda c, a, b: K.If(c, tuple(a), tuple(b)),

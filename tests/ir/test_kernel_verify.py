@@ -113,6 +113,27 @@ def test_provable_write_conflicts(body: str, kind: str) -> None:
     assert complaint(of_body(body.replace("KIND", kind))).startswith(message)
 
 
+def test_a_provable_conflict_of_accumulations() -> None:
+    text = complaint(of_body("for i < 4 parallel { s[0] add= 1:int64 }"))
+    assert text.startswith("kernel k: all iterations of the parallel loop i write the same place of s\n")
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        ("vector grain(2)", "a grain or private buffers of a loop of kind vector"),
+        ("unrolled private(a)", "a grain or private buffers of a loop of kind unrolled"),
+        ("parallel grain(0)", "the grain is 0"),
+        ("parallel grain(q)", "unknown symbol q"),
+        ("parallel private(q)", "q is private and no argument of role out in the arena"),
+        ("parallel private(s)", "s is private and no argument of role out in the arena"),
+    ],
+)
+def test_what_parallel_loops_say(head: str, message: str) -> None:
+    text = complaint(of_body(f"for i < 4 {head} {{ s[i] = 1:int64 }}"))
+    assert text.startswith(f"kernel k: {message}\n")
+
+
 @pytest.mark.parametrize(
     "body",
     [

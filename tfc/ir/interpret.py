@@ -2,7 +2,7 @@
 
 It runs one iteration after another and checks what no back end checks: that every access is inside its buffer, that
 memory is written before it is read, and that iterations which may run at the same time do not touch the same element
-(unless all of them read it, or all accumulate into it with one combiner).
+(unless all of them read it, or all accumulate into it with one combiner and are not of a `parallel` loop).
 """
 
 from __future__ import annotations
@@ -106,18 +106,26 @@ class _Bound:
     depth: int = 0
 
 
+def _unwritten(b: _Bound, depth: int) -> _Bound:
+    """A buffer of the same shape of which nothing is written."""
+    return _Bound(b.buffer, np.zeros_like(b.array), np.zeros((*b.array.shape, b.array.itemsize), np.bool_), depth)
+
+
 @dataclass
 class _Watch:
     """Who touched which address in one run of an independent loop: address -> how -> iteration, -1 for many."""
 
     loop: str
+    accumulates: bool = True
+    """Whether several iterations may accumulate into one element."""
     seen: dict[int, dict[str, int]] = field(default_factory=dict)
 
     def conflict(self, address: int, how: str, iteration: int) -> int | None:
         """Records an access; the other iteration (-1: several) if it conflicts."""
         entry = self.seen.setdefault(address, {})
+        together = how == "load" or (how != "store" and self.accumulates)
         for other, by in entry.items():
-            if by != iteration and (other != how or how == "store"):
+            if by != iteration and (other != how or not together):
                 return by
         entry[how] = iteration if entry.get(how, iteration) == iteration else -1
         return None
@@ -140,7 +148,10 @@ class _Scope:
         watches = self.watches if watch is None else (*self.watches, (watch, number))
         lane = loop.kind == "lane" or (self.in_lane and watch is None)
         symbols = {**self.symbols, loop.var: number}
-        return _Scope(symbols, dict(self.values), dict(self.buffers), watches, lane)
+        inner = _Scope(symbols, dict(self.values), dict(self.buffers), watches, lane)
+        for name in loop.private:
+            inner.buffers[name] = _unwritten(self.buffers[name], len(watches))
+        return inner
 
 
 def _run(kernel: Kernel, buffers: dict[str, _Bound], dims: Mapping[str, int]) -> list[int]:
@@ -202,7 +213,7 @@ class _Run:
                     self.failed.add(message)
 
     def loop(self, s: For, scope: _Scope) -> Iterator[Stop]:
-        watch = _Watch(s.var) if s.kind in INDEPENDENT else None
+        watch = _Watch(s.var, s.kind != "parallel") if s.kind in INDEPENDENT else None
         for i in range(index_value(s.extent, scope.symbols)):
             for stop in self.body(s.body, scope.iteration(s, i, watch)):
                 yield (i, *stop)

@@ -10,7 +10,8 @@
 
 A loop runs from 0 to below its extent in steps of 1. A loop of any kind means what the serial loop means; the kind says
 how it may be run, so `vector`, `parallel`, `grid`, `block` and `lane` iterations must not depend on each other
-(`Accumulate` apart). `Barrier` is allowed below a `lane` loop only. Every access is inside its buffer, always.
+(`Accumulate` apart, but for `parallel`: there no iteration writes what another one touches). `Barrier` is allowed
+below a `lane` loop only. Every access is inside its buffer, always.
 """
 
 from __future__ import annotations
@@ -62,10 +63,18 @@ class Buffer:
 
 @dataclass(frozen=True)
 class For:
+    """A loop. The last two fields are of `parallel` loops only.
+
+    `grain` is the least number of iterations that are worth a thread. `private` names arguments in the arena of which
+    each thread has a copy of its own: undefined where an iteration begins, and after the loop.
+    """
+
     var: str
     extent: Dim
     body: Body
     kind: str = "serial"
+    grain: Dim = 1
+    private: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,7 @@ class Store:
 
 @dataclass(frozen=True)
 class Accumulate:
-    """`buffer[index] = combiner(buffer[index], value)`; the order over a vector or parallel loop is free."""
+    """`buffer[index] = combiner(buffer[index], value)`; the order over a vector loop or a device's is free."""
 
     buffer: str
     index: Shape
@@ -244,7 +253,7 @@ def substitute(body: Body, values: dict[str, Dim]) -> Body:
 
     def statement(s: Stmt) -> Stmt:
         if isinstance(s, For) and symbols_of(s.extent) & names:
-            return replace(s, extent=subs(s.extent, values))
+            return replace(s, extent=subs(s.extent, values), grain=subs(s.grain, values))
         if isinstance(s, (Store, Accumulate)) and symbols_of(*s.index) & names:
             return replace(s, index=tuple(subs(i, values) for i in s.index))
         if isinstance(s, Alloc) and symbols_of(*s.buffer.shape) & names:
@@ -267,6 +276,8 @@ def rename(body: Body, names: dict[str, str]) -> Body:
     def statement(s: Stmt) -> Stmt:
         if isinstance(s, (Store, Accumulate)):
             return replace(s, buffer=names.get(s.buffer, s.buffer))
+        if isinstance(s, For) and s.private:
+            return replace(s, private=tuple(names.get(b, b) for b in s.private))
         if isinstance(s, Alloc):
             return replace(s, buffer=replace(s.buffer, name=names.get(s.buffer.name, s.buffer.name)))
         return s

@@ -23,8 +23,8 @@
       run scale(t, y) dims(n)
     }
 
-A kind `serial` and a space `arg` are not written. `barrier` stands alone. `@( )` is an index as an int64 value, a bare
-name is what `let` bound. `#` starts a comment.
+A kind `serial` and a space `arg` are not written, nor is a grain of 1: `for i < n parallel grain(64) private(t) {`.
+`barrier` stands alone. `@( )` is an index as an int64 value, a bare name is what `let` bound. `#` starts a comment.
 """
 
 from __future__ import annotations
@@ -130,8 +130,8 @@ def _body_lines(body: Body) -> Iterator[str]:
 
 def _stmt_lines(s: Stmt) -> Iterator[str]:
     match s:
-        case For(var, extent, body, kind):
-            yield f"for {var} < {extent}{'' if kind == 'serial' else ' ' + kind} {{"
+        case For(var, extent, body):
+            yield f"for {var} < {extent}{_kind(s)} {{"
             yield from _body_lines(body)
             yield "}"
         case If(condition, then, orelse):
@@ -143,6 +143,12 @@ def _stmt_lines(s: Stmt) -> Iterator[str]:
             yield "}"
         case _:
             yield _line(s)
+
+
+def _kind(s: For) -> str:
+    text = "" if s.kind == "serial" else f" {s.kind}"
+    text += "" if s.grain == 1 else f" grain({s.grain})"
+    return text + (f" private({', '.join(s.private)})" if s.private else "")
 
 
 def _line(s: Stmt) -> str:
@@ -296,7 +302,9 @@ class _Parser:
         self.lexer.expect("<")
         extent = self.dim()
         kind = "serial" if self.lexer.at("{") else self.lexer.one_of(KINDS, "'{' or the kind of a loop")
-        return For(var, extent, self.body(), kind)
+        grain = self.option("grain") if self.lexer.at("grain") else 1
+        private = self.names("private")
+        return For(var, extent, self.body(), kind, grain, private)
 
     def let(self) -> Let:
         name = self.lexer.name()

@@ -205,9 +205,23 @@ class _Verifier:
             raise self.error(f"the extent {s.extent} is negative")
         if s.kind == "vector" and any(loop.kind == "vector" for loop in scope.loops):
             raise self.error("a vector loop inside a vector loop")
+        if s.kind == "parallel":
+            self.threads(s, scope)
+        elif s.grain != 1 or s.private:
+            raise self.error(f"a grain or private buffers of a loop of kind {s.kind}")
         inner = replace(scope.inner(), loops=(*scope.loops, s))
         inner.symbols[s.var] = scope.origin(symbols_of(s.extent)) | {s.var}
         self.body(s.body, inner)
+
+    def threads(self, s: For, scope: _Scope) -> None:
+        """The grain and the private buffers of a parallel loop."""
+        self.symbols((s.grain,), scope)
+        if isinstance(s.grain, int) and s.grain < 1:
+            raise self.error(f"the grain is {s.grain}")
+        for name in s.private:
+            b = scope.buffers[name][0] if name in scope.buffers else None
+            if b is None or b.role != "out" or b.space != "arena":
+                raise self.error(f"{name} is private and no argument of role out in the arena")
 
     def let(self, name: str, value: Expr, scope: _Scope) -> None:
         self.declare(name, "let", scope)
@@ -240,9 +254,11 @@ class _Verifier:
             self.conflict(s, scope)
         elif s.combiner not in COMBINERS or b.dtype.kind not in PRIMITIVES[s.combiner].operands:
             raise self.error(f"{s.combiner} does not combine {b.dtype}")
+        else:
+            self.conflict(s, scope, frozenset(("parallel",)))
 
-    def conflict(self, s: Store, scope: _Scope) -> None:
-        """A store that every iteration of an independent loop makes to the same place of memory outside the loop."""
+    def conflict(self, s: Store | Accumulate, scope: _Scope, kinds: frozenset[str] = INDEPENDENT) -> None:
+        """A write that every iteration of a loop of these kinds makes to the same place of memory outside the loop."""
         origin = scope.origin(symbols_of(*s.index))
         if MEMORY in origin:
             return
@@ -251,7 +267,8 @@ class _Verifier:
             loop = scope.loops[number]
             most = bounds(loop.extent, dict.fromkeys(scope.symbols, (None, None)))[1]
             several = most is None or most > 1
-            if loop.kind in INDEPENDENT and number >= outside and several and loop.var not in origin:
+            private = s.buffer in loop.private
+            if loop.kind in kinds and number >= outside and several and loop.var not in origin and not private:
                 raise self.error(
                     f"all iterations of the {loop.kind} loop {loop.var} write the same place of {s.buffer}"
                 )
