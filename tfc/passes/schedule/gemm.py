@@ -40,7 +40,7 @@ def find_gemm(k: Kernel) -> Gemm | None:
         case (Store(buffer=c),), (
             Accumulate(buffer=same, index=at, combiner="add", value=Prim(op="mul", args=(left, right))),
         ) if c == same and len(at) >= 2 and len(zero) == len(at) == len(product) - 1:
-            a, b = _factor(left), _factor(right)
+            a, b = factor(left), factor(right)
         case _:
             return None
     *batch, i, j, over = (loop.var for loop in product)
@@ -54,7 +54,7 @@ def find_gemm(k: Kernel) -> Gemm | None:
     return Gemm(c, a, b, tuple(batch), i, j, over, tuple(loop.var for loop in zero))
 
 
-def _factor(e: Expr) -> Load | None:
+def factor(e: Expr) -> Load | None:
     """The element that a factor is, cast or not."""
     inner = e.args[0] if isinstance(e, Prim) and e.op == "cast" else e
     return inner if isinstance(inner, Load) else None
