@@ -248,6 +248,7 @@ def test_kinds(same: Same) -> None:
     ("text", "var", "kind", "why"),
     [
         (SCAN, "i", "parallel", "iterations may depend on each other"),
+        (MATMUL, "k", "parallel", "iterations may depend on each other"),
         (SCALE, "i", "vector", "the extent n is not static"),
         (MATMUL, "j", "vector", "it is not innermost"),
         (SCALE, "j", "wide", "wide is none of"),

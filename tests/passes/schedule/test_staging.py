@@ -195,7 +195,7 @@ def test_masks_on_names_of_the_body_are_not_known_outside(same: Same) -> None:
 
 SHIFT = """
 kernel shift(y: float32[n + 3] inout) dims(n) {
-  for i < n parallel { for j < 2 { y[i] add= 1.0:float32 y[i + 1] add= 2.0:float32 } }
+  for i < n grid { for j < 2 { y[i] add= 1.0:float32 y[i + 1] add= 2.0:float32 } }
 }
 """
 

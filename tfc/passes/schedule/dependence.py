@@ -22,18 +22,21 @@ ZERO: Interval = (0, 0)
 Distances = dict[str, Interval]
 
 
-def conflict(a: Access, b: Access, buffers: Mapping[str, Buffer]) -> bool:
-    """Whether the order of two accesses can matter, were they of one element."""
-    if not (a.writes or b.writes) or (a.accumulates and a.kind == b.kind and a.buffer == b.buffer):
+def conflict(a: Access, b: Access, buffers: Mapping[str, Buffer], *, at_once: bool = False) -> bool:
+    """Whether the order of two accesses of one element can matter, or (`at_once`) whether they need any order."""
+    commute = a.accumulates and a.kind == b.kind and a.buffer == b.buffer and not at_once
+    if not (a.writes or b.writes) or commute:
         return False
     return a.buffer == b.buffer or (buffers[a.buffer].alias and buffers[b.buffer].alias)
 
 
-def conflicts(first: Body, second: Body, buffers: Mapping[str, Buffer]) -> list[tuple[Access, Access]]:
+def conflicts(
+    first: Body, second: Body, buffers: Mapping[str, Buffer], *, at_once: bool = False
+) -> list[tuple[Access, Access]]:
     """Pairs of accesses, one of each body, whose order can matter; buffers that a body allocates are its own."""
     own = allocated(first) | allocated(second)
     left, right = ([a for a in accesses(body) if a.buffer not in own] for body in (first, second))
-    return [(a, b) for a, b in product(left, right) if conflict(a, b, buffers)]
+    return [(a, b) for a, b in product(left, right) if conflict(a, b, buffers, at_once=at_once)]
 
 
 def independent(first: Body, second: Body, buffers: Mapping[str, Buffer], facts: Facts) -> bool:
@@ -143,8 +146,11 @@ def _intersect(a: Interval, b: Interval) -> Interval:
 
 
 def carried(loop: For, buffers: Mapping[str, Buffer], facts: Facts) -> tuple[Access, Access] | None:
-    """Two accesses by which one iteration of a loop depends on another, or None."""
-    for a, b in conflicts(loop.body, loop.body, buffers):
+    """Two accesses by which one iteration of a loop depends on another, or None.
+
+    Accumulations into one element may come in any order, but not at once from the iterations of a parallel loop.
+    """
+    for a, b in conflicts(loop.body, loop.body, buffers, at_once=loop.kind == "parallel"):
         between = distances(_inside(a, loop), _inside(b, loop), (loop,), facts)
         if between is not None and between[loop.var] != ZERO:
             return a, b
