@@ -13,6 +13,9 @@ from tfc.passes.target import Target
 from .errors import CodegenError
 from .writer import I1, I64, Value, Writer, suffix, vector_constant
 
+Place = tuple[str, Shape]
+"""A buffer and an index in it."""
+
 ELEMENTS = {
     "float32": "float",
     "float64": "double",
@@ -38,8 +41,8 @@ def memory_element(dtype: DType) -> str:
 class View:
     """Memory that statements access: `steps` are strides in elements, `origin` is added to every flat index.
 
-    `constant` says that nothing writes it while the kernel runs; `elements` counts those of a local buffer, 0 for an
-    argument.
+    `constant` says that nothing writes it while the kernel runs, `alias` that other arguments may lie in it; `elements`
+    counts those of a local buffer, 0 for an argument.
     """
 
     dtype: DType
@@ -49,6 +52,7 @@ class View:
     align: int
     constant: bool = False
     elements: int = 0
+    alias: bool = False
 
 
 @dataclass
@@ -76,6 +80,10 @@ class Context:
     whole: bool = False
     """Within the copy of a masked body for vectors that are whole."""
     status: Value | None = None
+    read: dict[Place, Value] = field(default_factory=dict)
+    """Elements that were read ahead, by buffer and index, as they are in memory."""
+    waiting: dict[Place, list[Value]] = field(default_factory=dict)
+    """What stores that come later are to write, as it is in memory."""
 
     def error(self, message: str) -> CodegenError:
         return CodegenError(f"kernel {self.kernel}: {message}")
@@ -132,6 +140,17 @@ class Context:
         self.mask, self.region = mask, region
         yield
         self.mask, self.region = saved
+
+    @contextmanager
+    def across(self, read: dict[Place, Value], waiting: dict[Place, list[Value]]) -> Iterator[None]:
+        """One iteration of a loop around vectors: what was read ahead for it, and stores that come after the loop."""
+        if read or waiting:
+            saved = self.read, self.waiting
+            self.read, self.waiting = {**self.read, **read}, {**self.waiting, **waiting}
+            yield
+            self.read, self.waiting = saved
+        else:
+            yield
 
     def both(self, mask: Value) -> Value:
         """A lane mask within the mask in force."""

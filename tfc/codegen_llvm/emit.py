@@ -20,11 +20,12 @@ from tfc.ir.kernel import Accumulate, Alloc, Barrier, Body, Buffer, Check, For, 
 from tfc.ir.types import Shape
 from tfc.passes.target import Target
 
-from .context import Context, Region, View, memory_element
+from .context import Context, Place, Region, View, memory_element
 from .errors import CodegenError
 from .expressions import is_of_indices, value_of, value_of_all
 from .indices import index_value, resolve
-from .memory import accumulate, store
+from .memory import accumulate, as_memory, store
+from .tiles import loaded_tiles, stored_tiles, write_tile
 from .writer import I1, I64, PTR, Value, Writer
 
 LARGEST_LOCAL = 64 << 10
@@ -65,7 +66,7 @@ def _emit_kernel(kernel: Kernel, target: Target, declarations: dict[str, str]) -
         reads = b.role == "in"
         marks = ("" if b.alias else " noalias") + (" readonly" if reads else "")
         parameters.append(f"ptr{marks} align {align} {pointer.text}")
-        cx.views[b.name] = View(b.dtype, pointer, b.steps, 0, align, constant=reads and not b.alias)
+        cx.views[b.name] = View(b.dtype, pointer, b.steps, 0, align, reads and not b.alias, alias=b.alias)
     parameters += [cx.value(d).typed for d in kernel.dims]
     if _checks(kernel.body):
         cx.status = Value("%status", PTR)
@@ -106,10 +107,14 @@ def _for(cx: Context, s: For) -> None:
 
 
 def _unrolled(cx: Context, s: For, extent: int) -> None:
+    loaded, stored = loaded_tiles(cx, s, extent), stored_tiles(cx, s, extent)
+    columns: dict[Place, list[Value]] = {place: [] for place in stored}
     for k in range(extent):
-        with cx.names():
+        with cx.names(), cx.across({place: v[k] for place, v in loaded.items()}, columns):
             cx.symbols[s.var] = k
             emit_body(cx, s.body)
+    for place, tile in stored.items():
+        write_tile(cx, tile, columns[place])
 
 
 def _vector(cx: Context, s: For, extent: int) -> None:
@@ -185,8 +190,11 @@ def _masked(cx: Context, body: Body, mask: Value) -> None:
 
 
 def _store(cx: Context, s: Store) -> None:
-    value = value_of(cx, s.value)
-    store(cx, _view(cx, s.buffer), s.index, value)
+    value, view = value_of(cx, s.value), _view(cx, s.buffer)
+    if (s.buffer, s.index) in cx.waiting:
+        cx.waiting[s.buffer, s.index].append(as_memory(cx, view.dtype, cx.w.splat(value, cx.lanes)))
+    else:
+        store(cx, view, s.index, value)
 
 
 def _accumulate(cx: Context, s: Accumulate) -> None:

@@ -12,7 +12,7 @@ from tfc.ir.types import Shape
 
 from .context import Context, element
 from .indices import compare_indices, index_value, resolve
-from .memory import load
+from .memory import as_register, load
 from .primitives import apply, constant
 from .writer import Value
 
@@ -112,7 +112,9 @@ class _Emission:
         if buffer not in self.cx.views:
             raise self.cx.error(f"buffer {buffer} is not known here")
         if (buffer, index) not in self.loads:
-            self.loads[buffer, index] = load(self.cx, self.cx.views[buffer], index)
+            view, ahead = self.cx.views[buffer], self.cx.read.get((buffer, index))
+            value = load(self.cx, view, index) if ahead is None else as_register(self.cx, view.dtype, ahead)
+            self.loads[buffer, index] = value
         return self.loads[buffer, index]
 
     def _prim(self, e: Prim) -> Value:

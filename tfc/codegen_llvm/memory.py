@@ -65,7 +65,7 @@ def _mask(cx: Context, view: View, flat: Dim, count: int) -> Value | None:
     return None if inside else cx.mask
 
 
-def _register(cx: Context, dtype: DType, v: Value) -> Value:
+def as_register(cx: Context, dtype: DType, v: Value) -> Value:
     """A value as it is in memory, as it is in registers."""
     if not dtype.is_bool:
         return v
@@ -73,7 +73,8 @@ def _register(cx: Context, dtype: DType, v: Value) -> Value:
     return cx.w.pure(I1, v.lanes, f"icmp ne {v.typed}, {zero}", v)
 
 
-def _memory(cx: Context, dtype: DType, v: Value) -> Value:
+def as_memory(cx: Context, dtype: DType, v: Value) -> Value:
+    """A value as it is in registers, as it is in memory."""
     if not dtype.is_bool:
         return v
     return cx.w.pure("i8", v.lanes, f"zext {v.typed} to {type_text('i8', v.lanes)}", v)
@@ -98,7 +99,7 @@ def load(cx: Context, view: View, index: Shape) -> Value:
         value = _load_vector(cx, view, form[1])
     else:
         value = _load_strided(cx, view, flat, form)
-    return _register(cx, view.dtype, value)
+    return as_register(cx, view.dtype, value)
 
 
 def _read(cx: Context, view: View, elem: str, lanes: int, pointer: Value, align: int) -> Value:
@@ -143,6 +144,18 @@ def _load_vector(cx: Context, view: View, first: Dim) -> Value:
     return cx.w.call_effect(name, elem, n, pointer, integer(align, "i32"), mask, _zero(elem, n))
 
 
+def read_at(cx: Context, view: View, first: Dim, lanes: int, mask: Value | None = None) -> Value:
+    """Elements side by side as they are in memory; outside of a vector loop."""
+    elem, pointer, align = memory_element(view.dtype), _pointer(cx, view, first), _alignment(view, first)
+    if mask is None:
+        return _read(cx, view, elem, lanes, pointer, align)
+    name = f"llvm.masked.load.{suffix(elem, lanes)}.p0"
+    args = (pointer, integer(align, "i32"), mask, _zero(elem, lanes))
+    if view.constant:
+        return cx.w.call_invariant(name, elem, lanes, pointer, *args)
+    return cx.w.call_effect(name, elem, lanes, *args)
+
+
 def _load_strided(cx: Context, view: View, flat: Dim, form: tuple[Dim, Dim]) -> Value:
     """One scalar load per lane: no slower than a gather instruction where one exists."""
     if cx.mask is not None:
@@ -173,9 +186,9 @@ def store(cx: Context, view: View, index: Shape, value: Value) -> None:
     form = lane_form(cx, flat)
     if form is not None and form[0] == 0 and not value.lanes:
         with cx.active():
-            _store_scalar(cx, view, flat, _memory(cx, view.dtype, value))
+            _store_scalar(cx, view, flat, as_memory(cx, view.dtype, value))
         return
-    value = _memory(cx, view.dtype, cx.w.splat(value, cx.lanes))
+    value = as_memory(cx, view.dtype, cx.w.splat(value, cx.lanes))
     if form is not None and form[0] == 1:
         _store_vector(cx, view, form[1], value)
     elif cx.mask is None and form is not None and form[0] != 0:
@@ -186,6 +199,16 @@ def store(cx: Context, view: View, index: Shape, value: Value) -> None:
         align = integer(gcd(view.align, view.dtype.size), "i32")
         mask = cx.mask or Value("splat (i1 true)", I1, cx.lanes)
         cx.w.call_void(name, value, _pointers(cx, view, flat), align, mask)
+
+
+def write_at(cx: Context, view: View, first: Dim, value: Value, mask: Value | None = None) -> None:
+    """Writes elements side by side, given as they are in memory; outside of a vector loop."""
+    pointer, align = _pointer(cx, view, first), _alignment(view, first)
+    if mask is None:
+        cx.w.emit(f"  store {value.typed}, {pointer.typed}, align {align}")
+    else:
+        name = f"llvm.masked.store.{suffix(value.elem, value.lanes)}.p0"
+        cx.w.call_void(name, value, pointer, integer(align, "i32"), mask)
 
 
 def _store_scalar(cx: Context, view: View, flat: Dim, value: Value) -> None:
@@ -233,11 +256,11 @@ def accumulate(cx: Context, view: View, index: Shape, combiner: str, operands: t
         if cx.lanes:
             operands = (_across_lanes(cx, combiner, dtype, operands),)
         with cx.active():
-            old = _register(cx, dtype, _scalar(cx, view, flat))
-            _store_scalar(cx, view, flat, _memory(cx, dtype, combine(old)))
+            old = as_register(cx, dtype, _scalar(cx, view, flat))
+            _store_scalar(cx, view, flat, as_memory(cx, dtype, combine(old)))
     elif form is not None and form[0] == 1:
-        old = _register(cx, dtype, _load_vector(cx, view, form[1]))
-        _store_vector(cx, view, form[1], _memory(cx, dtype, combine(old)))
+        old = as_register(cx, dtype, _load_vector(cx, view, form[1]))
+        _store_vector(cx, view, form[1], as_memory(cx, dtype, combine(old)))
     else:
         _accumulate_in_turn(cx, view, flat, combiner, operands)
 
@@ -269,8 +292,8 @@ def _accumulate_in_turn(cx: Context, view: View, flat: Dim, combiner: str, opera
 
     def one(k: int) -> None:
         pointer = cx.w.lane(pointers, k)
-        old = _register(cx, dtype, cx.w.effect(mem, 0, f"load {mem}, {pointer.typed}, align {align}"))
-        new = _memory(cx, dtype, apply(cx, combiner, dtype, dtype, (old, cx.w.lane(value, k))))
+        old = as_register(cx, dtype, cx.w.effect(mem, 0, f"load {mem}, {pointer.typed}, align {align}"))
+        new = as_memory(cx, dtype, apply(cx, combiner, dtype, dtype, (old, cx.w.lane(value, k))))
         cx.w.emit(f"  store {new.typed}, {pointer.typed}, align {align}")
 
     for k in range(cx.lanes):

@@ -148,6 +148,10 @@ class Writer:
         """A call of an intrinsic that stays where it is and gives a value."""
         return self.effect(elem, lanes, self._call_text(name, type_text(elem, lanes), args, ""))
 
+    def call_invariant(self, name: str, elem: str, lanes: int, address: Value, *args: Value) -> Value:
+        """A call of an intrinsic that reads memory that nobody writes."""
+        return self.invariant(elem, lanes, self._call_text(name, type_text(elem, lanes), args, ""), address)
+
     def call_void(self, name: str, *args: Value) -> None:
         self.emit("  " + self._call_text(name, "void", args, ""))
 
