@@ -1,4 +1,4 @@
-"""Matrix products with few columns: nothing is packed but, where it pays, the small operand.
+"""Matrix products with few rows or columns: nothing is packed but, where it pays, the small operand.
 
 Vectors go along the columns, where these fill them; else along the rows or along the depth, whichever lies side by side
 in memory. Tiles of the result stay in registers over all of the depth. A tile that reaches beyond the last row or
@@ -30,10 +30,15 @@ DEEP = 8
 
 
 def narrow(k: Kernel, g: Gemm, nests: Sequence[str], target: Target) -> Kernel | None:
-    """The kernel for few columns; None where they are many, or nothing lies as the forms need it."""
+    """The kernel for few rows or columns; None where both are many, or nothing lies as the forms need it."""
     columns, depth, width = extent_of(k, g.j), extent_of(k, g.k), target.lanes(g.a.dtype)
-    if not isinstance(columns, int) or columns > MOST * width or width < 2:
+    if width < 2:
         return None
+    if not isinstance(columns, int) or columns > MOST * width:
+        rows = extent_of(k, g.i)
+        if not isinstance(rows, int) or rows > ROWS or not along(g.b, g.j):
+            return None
+        return _along_columns(k, g, nests, 2 if target.vector_registers > 2 * rows + 2 else 1, target)
     vectors = -(-columns // width)
     if along(g.b, g.j) and vectors * width <= WASTE * columns:
         return _along_columns(k, g, nests, vectors, target)
