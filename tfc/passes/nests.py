@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tfc.ir.expr import At, Load, cast, identity, prim
+from tfc.ir.expr import At, cast, identity, prim
 from tfc.ir.graph import Node, Value
 from tfc.ir.index import Dim, Index
-from tfc.ir.kernel import Accumulate, Alloc, Body, Buffer, Store
+from tfc.ir.kernel import Accumulate, Body, Store
 from tfc.ir.op import broadcast_index, normalize_axes
-from tfc.ir.types import Shape, bfloat16, float16, float32, int64
+from tfc.ir.types import Shape, int64
 
 from .stages import Plan, Stage, StageBuilder
+from .totals import Total
+from .window_nests import WINDOW_TEMPLATES
 
 
 def build_stages(plan: Plan) -> list[Stage]:
@@ -33,34 +35,6 @@ def build_stage(plan: Plan, value: Value) -> Stage:
     return Stage(value, b.nest(loops, body), None, loops, b.loads, pointwise=True)
 
 
-class _Total:
-    """Where a stage adds up: in the value itself, or in float32 beside one of 16-bit floats.
-
-    Sums of 16-bit floats that are rounded at each step lose most of what they add.
-    """
-
-    def __init__(self, b: StageBuilder, value: Value, dims: Shape) -> None:
-        """`dims` are those of the value that the sums beside it have; the others run around them."""
-        self.value, self.of = value, value.type.dtype
-        self.name = b.plan.names[value]
-        self.beside: Buffer | None = None
-        if self.of in (float16, bfloat16):
-            self.of = float32
-            self.beside = Buffer(b.plan.fresh(f"{self.name}_sum"), float32, dims, "local", "stack")
-
-    def at(self, index: Shape, inner: Shape) -> tuple[str, Shape]:
-        return (self.name, index) if self.beside is None else (self.beside.name, inner)
-
-    def alloc(self) -> Body:
-        return () if self.beside is None else (Alloc(self.beside),)
-
-    def rounded(self, index: Shape, inner: Shape) -> Body:
-        """What stores a sum that stands beside the value."""
-        if self.beside is None:
-            return ()
-        return (Store(self.name, index, cast(Load(float32, self.beside.name, inner), self.value.type.dtype)),)
-
-
 def _reduction(b: StageBuilder, node: Node, value: Value) -> Stage:
     """Rows outermost; inside them the elements are set, then the reduced dims run around the other kept ones."""
     (x,) = node.operands
@@ -72,7 +46,7 @@ def _reduction(b: StageBuilder, node: Node, value: Value) -> Stage:
     inner = [k for k in range(rows, len(shape)) if k not in over]
     combiner = node.op.combiner
     assert combiner is not None
-    total = _Total(b, value, tuple(shape[k] for k in inner))
+    total = Total(b, value, tuple(shape[k] for k in inner))
 
     def place(at: Shape) -> tuple[Shape, Shape]:
         return tuple(0 if k in over else at[k] for k in shown), tuple(at[k] for k in inner)
@@ -97,7 +71,7 @@ def _gemm(b: StageBuilder, node: Node, value: Value) -> Stage:
     left, right = node.operands
     transposed = node.attrs["transpose_a"], node.attrs["transpose_b"]
     shape = value.type.dims
-    total = _Total(b, value, shape)
+    total = Total(b, value, shape)
     first, start = b.domain(shape, "z")
     zero = b.nest(first, (Store(*total.at(start, start), identity("add", total.of)),))
     loops, at = b.domain(shape, "i")
@@ -109,21 +83,14 @@ def _gemm(b: StageBuilder, node: Node, value: Value) -> Stage:
         batch = broadcast_index(at[:-2], operand.type.dims[:-2])
         factors.append(cast(b.element(operand, (*batch, *(reversed(pair) if swap else pair))), total.of))
     sums = b.nest([*loops, k], (*b.take_lets(), Accumulate(*total.at(at, at), factors[0] * factors[1])))
-    return Stage(value, (*total.alloc(), *zero, *sums, *_rounded(b, total, shape)), len(shape) - 1, loops, b.loads)
-
-
-def _rounded(b: StageBuilder, total: _Total, shape: Shape) -> Body:
-    if total.beside is None:
-        return ()
-    loops, at = b.domain(shape, "r")
-    return b.nest(loops, total.rounded(at, at))
+    return Stage(value, (*total.alloc(), *zero, *sums, *total.rounded_all(b)), len(shape) - 1, loops, b.loads)
 
 
 def _scatter_add(b: StageBuilder, node: Node, value: Value) -> Stage:
     """Zero everywhere, then each update is added where its index says; one out of range is clamped and reported."""
     indices, updates = node.operands
     shape = value.type.dims
-    total = _Total(b, value, shape)
+    total = Total(b, value, shape)
     loops, start = b.domain(shape, "z")
     zero = b.nest(loops, (Store(*total.at(start, start), identity("add", total.of)),))
     rank = indices.type.rank
@@ -137,7 +104,7 @@ def _scatter_add(b: StageBuilder, node: Node, value: Value) -> Stage:
     update = cast(b.element(updates, at), total.of)
     inner = b.nest(outer[rank:], (*b.take_lets(), Accumulate(*total.at(target, target), update)))
     sums = b.nest(outer[:rank], (*lets, *inner))
-    return Stage(value, (*total.alloc(), *zero, *sums, *_rounded(b, total, shape)), 0, loops, b.loads)
+    return Stage(value, (*total.alloc(), *zero, *sums, *total.rounded_all(b)), 0, loops, b.loads)
 
 
 def _concat(b: StageBuilder, node: Node, value: Value) -> Stage:
@@ -157,6 +124,7 @@ def _concat(b: StageBuilder, node: Node, value: Value) -> Stage:
 
 
 TEMPLATES: dict[str, Callable[[StageBuilder, Node, Value], Stage]] = {
+    **WINDOW_TEMPLATES,
     "concat": _concat,
     "gemm": _gemm,
     "scatter_add": _scatter_add,

@@ -10,6 +10,8 @@ import numpy as np
 
 from tfc.ir import types as T
 
+from .window_rows import window_rows
+
 Array = np.ndarray[Any, Any]
 
 
@@ -259,6 +261,20 @@ def networks() -> list[Case]:
     return out
 
 
+def windows() -> list[Case]:
+    out = []
+    for op, shapes, attrs, slopes in window_rows():
+        operands = [floats(*shape, step=0.3 if "pool" in op else 0.0) for shape in shapes]
+        out += [Case(op, operands, attrs, slopes)]
+    at = {"window": (3, 2), "strides": (2, 1), "dilations": (1, 2)}
+    x, y = floats(2, 5, 4, 3), floats(2, 2, 2, 3)
+    numbers = ints(*y.shape, low=0, high=7)
+    out += [Case("window_pick", [x, numbers], at), Case("window_place", [y, numbers], {**at, "sizes": (5, 4)})]
+    core = {"strides": (1, 2), "dilations": (1, 1), "padding": "SAME", "data_format": "NHWC"}
+    out += [Case("conv", [ints(1, 4, 3, 2), ints(2, 2, 2, 3)], {**core, "groups": 1})]
+    return [*out, Case("max_pool", [ints(1, 4, 3, 2)], {**core, "window": (3, 2)})]
+
+
 def others() -> list[Case]:
     out = []
     for shape in ((), (1,), (7,), (3, 5), (0, 2)):
@@ -277,4 +293,4 @@ def others() -> list[Case]:
     return [*out, Case("assign", [bools(3), bools(3)])]
 
 
-CASES = [*unary(), *binary(), *reductions(), *arrays(), *parts(), *networks(), *others()]
+CASES = [*unary(), *binary(), *reductions(), *arrays(), *parts(), *networks(), *windows(), *others()]
