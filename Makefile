@@ -3,7 +3,7 @@ PYTHON ?= python
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install test lint format types imports check demo bench-step bench-startup ci clean
+.PHONY: help install test lint format types imports check demo bench bench-startup ci clean
 
 help:  ## print the targets
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  %-13s %s\n' "$$t" "$$d"; done
@@ -33,8 +33,8 @@ check: lint types imports test  ## all of the above
 demo:  ## train on the embedded digits and write the plots
 	tfc demo digits
 
-bench-step:  ## time the training step (batch 100, 784 -> 10) beside NumPy, JAX and TensorFlow
-	$(PYTHON) -m benchmarks.step
+bench:  ## measure tfc beside its peers; ARGS="--quick" for less, ARGS=--help for what there is
+	$(PYTHON) -m benchmarks $(ARGS)
 
 bench-startup:  ## time import and the first step, and weigh what is installed, beside the same
 	$(PYTHON) -m benchmarks.startup

@@ -1,1 +1,1 @@
-"""Measurements of tfc beside its peers; `make bench-step` is the first."""
+"""Measurements of tfc beside its peers: `python -m benchmarks --help`."""

@@ -11,17 +11,17 @@ _BORN = time.monotonic()
 
 import json  # noqa: E402
 import sys  # noqa: E402
-from dataclasses import replace  # noqa: E402
 
-from benchmarks.contestants import CONTESTANTS  # noqa: E402
+from benchmarks.contestants import Request, contestant  # noqa: E402
+from benchmarks.workload import Traffic  # noqa: E402
 from benchmarks.workloads import STEP  # noqa: E402
 
 
 def main() -> None:
-    contestant = next(c for c in CONTESTANTS if c.name == sys.argv[1])
-    contestant.load()
+    one = contestant(sys.argv[1])
+    adapter = one.load()
     imported = time.monotonic()
-    task = contestant.prepare(replace(STEP, buffers=1), threads=1)
+    task = adapter.prepare(Request(STEP, STEP.data(buffers=1), Traffic(0, 0, 0), one.variant, threads=1))
     task.step(*task.inputs[0])
     task.finish()
     stepped = time.monotonic()

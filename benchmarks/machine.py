@@ -34,6 +34,11 @@ def machine_facts(threads: int) -> dict[str, str]:
     return facts
 
 
+def widest_vector_bytes() -> int:
+    """Of this host, whatever lesser target `TFC_TARGET` forces on tfc."""
+    return host_target(available_targets()[0]).vector_bytes
+
+
 def cpu_model() -> str:
     """The processor's name as the kernel gives it."""
     try:

@@ -42,16 +42,41 @@ class Probes:
         self._fma(loops, 0.5, out.ctypes.data)
         return out
 
-    def stream(self, area: NDArray[np.uint8], buffers: int, rotated: int, kept: int, steps: int) -> NDArray[np.uint32]:
-        """Reads the next of `buffers` areas of `rotated` bytes, then adds 1 to each int32 of `kept` bytes, per step.
+    def stream(self, traffic: Areas, steps: int, past_caches: bool) -> NDArray[np.uint32]:
+        """Per step: reads the next of the buffers, reads what stays, and writes the step's number to each int32.
 
-        `area` holds them all, one after the other; it is aligned, and both sizes are multiples of `bytes_per_loop`.
-        Gives, by lane, the exclusive or of what was read.
+        `past_caches` writes by non-temporal stores. Gives, by lane, the exclusive or of what was read.
         """
-        start = area.ctypes.data
-        out = np.empty(self.vector_bytes // 4, np.uint32)
-        self._stream(start, buffers, rotated, start + buffers * rotated, kept, steps, out.ctypes.data)
+        rotated, read, written = (area.ctypes.data for area in (traffic.rotated, traffic.read, traffic.written))
+        out = np.zeros(self.vector_bytes // 4, np.uint32)
+        each = traffic.rotated.size // traffic.buffers
+        self._stream(
+            rotated,
+            traffic.buffers,
+            each,
+            read,
+            traffic.read.size,
+            written,
+            traffic.written.size,
+            past_caches,
+            traffic.pieces,
+            steps,
+            out.ctypes.data,
+        )
         return out
+
+
+@dataclass(frozen=True)
+class Areas:
+    """Aligned bytes, each a multiple of `pieces` times `bytes_per_loop`: `buffers` that are read in turn, one after the
+    other; what is read in each step; what is written in each step. A step goes through them in so many pieces.
+    """
+
+    buffers: int
+    rotated: NDArray[np.uint8]
+    read: NDArray[np.uint8]
+    written: NDArray[np.uint8]
+    pieces: int = 1
 
 
 def load_probes() -> Probes:
@@ -65,7 +90,8 @@ def load_probes() -> Probes:
     engine.finalize_object()
     integer, pointer = ctypes.c_int64, ctypes.c_void_p
     fma = ctypes.CFUNCTYPE(None, integer, ctypes.c_float, pointer)
-    stream = ctypes.CFUNCTYPE(None, pointer, integer, integer, pointer, integer, integer, pointer)
+    sizes = (pointer, integer, integer, pointer, integer, pointer, integer, ctypes.c_bool, integer, integer, pointer)
+    stream = ctypes.CFUNCTYPE(None, *sizes)
     return Probes(
         target.vector_bytes,
         fma(engine.get_function_address("fma")),
@@ -75,9 +101,10 @@ def load_probes() -> Probes:
 
 
 def probe_ir(target: Target) -> str:
-    """The module: `fma` is one loop of independent chains; `stream` reads, then reads and writes, step by step."""
+    """The module: `fma` is one loop of independent chains; `stream` reads, then writes, step by step."""
     lanes = target.vector_bytes // 4
-    return _fma_ir(lanes, target.fma) + _stream_ir(lanes)
+    ways = _write_ir(lanes, "write", "") + _write_ir(lanes, "write_past", ", !nontemporal !0")
+    return _fma_ir(lanes, target.fma) + _read_ir(lanes) + ways + _STREAM_IR
 
 
 def _fma_ir(lanes: int, fused: bool) -> str:
@@ -115,58 +142,113 @@ end:
 """
 
 
-def _stream_ir(lanes: int) -> str:
+def _read_ir(lanes: int) -> str:
+    """Adds what it reads, by exclusive or, to the vector at %out."""
     vector, size = f"<{lanes} x i32>", lanes * 4
-    unit = size * LOADS
-    phis = "\n".join(f"  %a{i} = phi {vector} [ %s{i}, %step ], [ %n{i}, %read ]" for i in range(LOADS))
-    carried = "\n".join(f"  %s{i} = phi {vector} [ zeroinitializer, %entry ], [ %n{i}, %done ]" for i in range(LOADS))
+    starts = ["%before", *["zeroinitializer"] * (LOADS - 1)]
+    phis = "\n".join(f"  %a{i} = phi {vector} [ {start}, %entry ], [ %b{i}, %body ]" for i, start in enumerate(starts))
     reads = "\n".join(
         f"  %p{i} = getelementptr i8, ptr %p, i64 {i * size}\n"
         f"  %v{i} = load {vector}, ptr %p{i}, align {size}\n"
-        f"  %n{i} = xor {vector} %a{i}, %v{i}"
+        f"  %b{i} = xor {vector} %a{i}, %v{i}"
         for i in range(LOADS)
     )
-    changes = "\n".join(
-        f"  %q{i} = getelementptr i8, ptr %q, i64 {i * size}\n"
-        f"  %u{i} = load {vector}, ptr %q{i}, align {size}\n"
-        f"  %w{i} = add {vector} %u{i}, splat (i32 1)\n"
-        f"  store {vector} %w{i}, ptr %q{i}, align {size}"
-        for i in range(LOADS)
-    )
+    ends = "\n".join(f"  %n{i} = or {vector} %a{i}, zeroinitializer" for i in range(LOADS))
     return f"""
-define void @stream(ptr %start, i64 %buffers, i64 %rotated, ptr %kept, i64 %size, i64 %steps, ptr %out) {{
+define void @read(ptr %start, i64 %size, ptr %out) {{
 entry:
-  br label %step
-step:
-  %i = phi i64 [ 0, %entry ], [ %i1, %done ]
-{carried}
-  %turn = urem i64 %i, %buffers
-  %offset = mul i64 %turn, %rotated
-  %buffer = getelementptr i8, ptr %start, i64 %offset
-  br label %read
-read:
-  %j = phi i64 [ 0, %step ], [ %j1, %read ]
+  %before = load {vector}, ptr %out, align 4
+  br label %loop
+loop:
+  %j = phi i64 [ 0, %entry ], [ %j1, %body ]
 {phis}
-  %p = getelementptr i8, ptr %buffer, i64 %j
+  %more = icmp slt i64 %j, %size
+  br i1 %more, label %body, label %end
+body:
+  %p = getelementptr i8, ptr %start, i64 %j
 {reads}
-  %j1 = add i64 %j, {unit}
-  %reading = icmp slt i64 %j1, %rotated
-  br i1 %reading, label %read, label %change
-change:
-  %k = phi i64 [ 0, %read ], [ %k1, %change ]
-  %q = getelementptr i8, ptr %kept, i64 %k
-{changes}
-  %k1 = add i64 %k, {unit}
-  %changing = icmp slt i64 %k1, %size
-  br i1 %changing, label %change, label %done
-done:
-  %i1 = add i64 %i, 1
-  %more = icmp slt i64 %i1, %steps
-  br i1 %more, label %step, label %end
+  %j1 = add i64 %j, {size * LOADS}
+  br label %loop
 end:
+{ends}
 {_gather("xor", vector, LOADS)}
   ret void
 }}
+"""
+
+
+def _write_ir(lanes: int, name: str, how: str) -> str:
+    """Writes %value to each int32; `how` is added to the stores."""
+    vector, size = f"<{lanes} x i32>", lanes * 4
+    writes = "\n".join(
+        f"  %q{i} = getelementptr i8, ptr %q, i64 {i * size}\n  store {vector} %v, ptr %q{i}, align {size}{how}"
+        for i in range(LOADS)
+    )
+    return f"""
+define void @{name}(ptr %start, i64 %size, i32 %value) {{
+entry:
+  %v0 = insertelement {vector} poison, i32 %value, i64 0
+  %v = shufflevector {vector} %v0, {vector} poison, <{lanes} x i32> zeroinitializer
+  br label %loop
+loop:
+  %j = phi i64 [ 0, %entry ], [ %j1, %body ]
+  %more = icmp slt i64 %j, %size
+  br i1 %more, label %body, label %end
+body:
+  %q = getelementptr i8, ptr %start, i64 %j
+{writes}
+  %j1 = add i64 %j, {size * LOADS}
+  br label %loop
+end:
+  ret void
+}}
+"""
+
+
+_STREAM_IR = """
+define void @stream(ptr %start, i64 %buffers, i64 %rotated, ptr %kept, i64 %read, ptr %target, i64 %written,
+                    i1 zeroext %past, i64 %pieces, i64 %steps, ptr %out) {
+entry:
+  %rotated.piece = udiv i64 %rotated, %pieces
+  %read.piece = udiv i64 %read, %pieces
+  %written.piece = udiv i64 %written, %pieces
+  br label %step
+step:
+  %i = phi i64 [ 0, %entry ], [ %i1, %done ]
+  %i1 = add i64 %i, 1
+  %value = trunc i64 %i1 to i32
+  %turn = urem i64 %i, %buffers
+  %offset = mul i64 %turn, %rotated
+  %buffer = getelementptr i8, ptr %start, i64 %offset
+  br label %piece
+piece:
+  %k = phi i64 [ 0, %step ], [ %k1, %written.done ]
+  %rotated.at = mul i64 %k, %rotated.piece
+  %buffer.at = getelementptr i8, ptr %buffer, i64 %rotated.at
+  call void @read(ptr %buffer.at, i64 %rotated.piece, ptr %out)
+  %read.at = mul i64 %k, %read.piece
+  %kept.at = getelementptr i8, ptr %kept, i64 %read.at
+  call void @read(ptr %kept.at, i64 %read.piece, ptr %out)
+  %written.at = mul i64 %k, %written.piece
+  %target.at = getelementptr i8, ptr %target, i64 %written.at
+  br i1 %past, label %around, label %through
+around:
+  call void @write_past(ptr %target.at, i64 %written.piece, i32 %value)
+  br label %written.done
+through:
+  call void @write(ptr %target.at, i64 %written.piece, i32 %value)
+  br label %written.done
+written.done:
+  %k1 = add i64 %k, 1
+  %next.piece = icmp slt i64 %k1, %pieces
+  br i1 %next.piece, label %piece, label %done
+done:
+  %more = icmp slt i64 %i1, %steps
+  br i1 %more, label %step, label %end
+end:
+  ret void
+}
+!0 = !{i32 1}
 """
 
 

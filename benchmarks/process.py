@@ -9,16 +9,23 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 300
-"""Seconds until an answer is given up."""
 
 
 class ContestantError(Exception):
     """A contestant that cannot take part, and why."""
+
+
+class UnsupportedError(ContestantError):
+    """What it says that it cannot do. It goes on."""
+
+
+class EndedError(ContestantError):
+    """Its process has ended, or has been ended since no answer came in time."""
 
 
 class ContestantProcess:
@@ -42,38 +49,39 @@ class ContestantProcess:
     def pid(self) -> int:
         return self._process.pid
 
-    def started(self) -> dict[str, str]:
-        """Waits until the task is prepared; the facts of the library."""
-        facts: dict[str, str] = self._answer()["facts"]
-        self._stop()
-        return facts
+    def started(self, patience: float) -> dict[str, Any]:
+        """Waits until the library is imported; its facts, and the seconds of the import."""
+        return self._answer(patience)
 
-    def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
-        """Wakes the process for one request. Raises ContestantError where it fails."""
+    def ask(self, do: str, patience: float, **arguments: Any) -> dict[str, Any]:
+        """Wakes the process for one request, and waits so many seconds. Raises ContestantError where it fails."""
         self._signal(signal.SIGCONT)
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps({"do": do, **arguments}).encode() + b"\n")
         except BrokenPipeError:
-            raise ContestantError(self._last_words()) from None
-        answer = self._answer()
-        self._stop()
-        return answer
+            raise EndedError(self._last_words()) from None
+        return self._answer(patience)
 
-    def _answer(self) -> dict[str, Any]:
+    def _answer(self, patience: float) -> dict[str, Any]:
+        """The next one; then the process stands still."""
         assert self._process.stdout is not None
+        until = time.monotonic() + patience
         while b"\n" not in self._partial:
-            ready, _, _ = select.select([self._process.stdout], [], [], PATIENCE)
+            ready, _, _ = select.select([self._process.stdout], [], [], max(0.0, until - time.monotonic()))
             if not ready:
-                raise ContestantError(f"no answer in {PATIENCE} s")
+                raise EndedError(f"no answer in {patience:.0f} s")
             more = os.read(self._process.stdout.fileno(), 1 << 16)
             if not more:
-                raise ContestantError(self._last_words())
+                raise EndedError(self._last_words())
             self._partial += more
         line, self._partial = self._partial.split(b"\n", 1)
         answer: dict[str, Any] = json.loads(line)
+        self._stop()
         if "failed" in answer:
             raise ContestantError(answer["failed"])
+        if "unsupported" in answer:
+            raise UnsupportedError(answer["unsupported"])
         return answer
 
     def _last_words(self) -> str:

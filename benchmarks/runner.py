@@ -1,129 +1,183 @@
-"""Runs contestants on a workload in turns, so that what disturbs the machine meets them all alike."""
+"""Runs contestants on workloads in turns, so that what disturbs the machine meets them all alike."""
 
 from __future__ import annotations
 
 import os
-import statistics
+import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from .contestants import Contestant
 from .environment import contestant_environment, cores
-from .process import ContestantError, ContestantProcess
-from .workloads import Workload
+from .numpy_ops import reference, trained
+from .process import ContestantError, ContestantProcess, EndedError, UnsupportedError
+from .results import Cell, Library, Row, Status
+from .worker import save_references
+from .workload import Data, Traffic, Workload
 
-
-class Status(StrEnum):
-    """What became of a contestant. A figure stands only beside OK."""
-
-    OK = "ok"
-    MISSING = "missing"
-    FAILED = "failed"
-    WRONG = "wrong"
+Say = Callable[[str], None]
+TURN = 0.008
+"""Seconds of a contestant's turn, in blocks of about a millisecond; one block where that is longer."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """`rounds` times each contestant in turn runs `blocks` timed blocks of about a millisecond."""
+    """Rounds are as many as `seconds` have room for, between the least and the most; `patience` is for one answer."""
 
     threads: int = 1
-    rounds: int = 40
-    blocks: int = 8
+    seconds: float = 3.0
+    rounds: tuple[int, int] = (3, 40)
+    patience: float = 120.0
 
 
-@dataclass
-class Row:
-    """One contestant on one workload."""
+class Team:
+    """The contestants' processes. Each is started when it is first needed, and anew after its process ended."""
 
-    contestant: Contestant
-    status: Status
-    why: str = ""
-    error: float | None = None
-    """Largest error of the checked results, relative to the largest value; None for a limit."""
-    steps_per_block: int = 0
-    facts: dict[str, str] = field(default_factory=dict)
-    seconds: list[float] = field(default_factory=list)
-    """Of one step, averaged over each block."""
+    def __init__(self, contestants: Sequence[Contestant], settings: Settings, say: Say) -> None:
+        self.contestants, self.settings, self.say = contestants, settings, say
+        self.libraries = {c.name: Library(c.name, c.about) for c in contestants}
+        self._running: dict[str, ContestantProcess] = {}
+        for one in contestants:
+            if not one.is_installed():
+                library = self.libraries[one.name]
+                library.status, library.why = Status.MISSING, f"{one.library} is not installed"
 
-    @property
-    def median(self) -> float:
-        return statistics.median(self.seconds)
+    def __enter__(self) -> Team:
+        return self
 
-    @property
-    def lower_quartile(self) -> float:
-        if len(self.seconds) < 2:
-            return self.median
-        return statistics.quantiles(self.seconds, n=4, method="inclusive")[0]
+    def __exit__(self, *_: object) -> None:
+        for name in list(self._running):
+            self.end(name)
 
-    def fail(self, status: Status, why: str) -> None:
-        self.status, self.why, self.seconds = status, why, []
-
-
-def measure(
-    workload: Workload, contestants: Sequence[Contestant], settings: Settings, say: Callable[[str], None]
-) -> list[Row]:
-    """A row for each contestant, in their order; `say` is told what is going on."""
-    rows = []
-    with ExitStack() as stack:
-        running: list[tuple[Row, ContestantProcess]] = []
-        for contestant in contestants:
-            row = Row(contestant, Status.OK)
-            rows.append(row)
-            if not contestant.is_installed():
-                row.fail(Status.MISSING, f"{contestant.library} is not installed")
-                continue
-            say(f"preparing {contestant.name}")
-            process = _start(contestant, workload, settings)
-            stack.callback(process.close)
-            if _prepare(row, process, workload):
-                running.append((row, process))
-        _time(running, settings, say)
-        for row, process in running:
-            _end(row, process)
-    return rows
-
-
-def _start(contestant: Contestant, workload: Workload, settings: Settings) -> ContestantProcess:
-    where = ",".join(map(str, cores(settings.threads)))
-    arguments = [contestant.name, workload.kind, str(settings.threads), where]
-    return ContestantProcess(arguments, contestant_environment(os.environ, settings.threads))
-
-
-def _prepare(row: Row, process: ContestantProcess, workload: Workload) -> bool:
-    """Prepares the task and checks its results: only what is right is timed."""
-    try:
-        row.facts = process.started()
-        row.error = process.ask("check")["error"]
-        if row.error is not None and not row.error <= workload.tolerance:
-            row.fail(Status.WRONG, f"relative error {row.error:.1e}, allowed are {workload.tolerance:.0e}")
-            return False
-        row.steps_per_block = process.ask("calibrate")["steps_per_block"]
-    except ContestantError as error:
-        row.fail(Status.FAILED, str(error))
-        return False
-    return True
-
-
-def _time(running: Sequence[tuple[Row, ContestantProcess]], settings: Settings, say: Callable[[str], None]) -> None:
-    for turn in range(settings.rounds):
-        say(f"round {turn + 1} of {settings.rounds}")
-        # Every other round goes backwards: nobody always follows the same neighbour.
-        for row, process in running if turn % 2 == 0 else reversed(running):
-            if row.status is not Status.OK:
-                continue
+    def process(self, one: Contestant) -> ContestantProcess:
+        """Raises ContestantError where it cannot be started; then it is out for good."""
+        if one.name not in self._running:
+            self.say(f"starting {one.name}")
+            arguments = [one.name, str(self.settings.threads), ",".join(map(str, cores(self.settings.threads)))]
+            environment = contestant_environment(os.environ, self.settings.threads)
+            self._running[one.name] = ContestantProcess(arguments, environment)
+            library = self.libraries[one.name]
             try:
-                row.seconds += [ns * 1e-9 for ns in process.ask("time", blocks=settings.blocks)["ns"]]
+                started = self._running[one.name].started(self.settings.patience)
             except ContestantError as error:
-                row.fail(Status.FAILED, str(error))
+                library.status, library.why = Status.FAILED, str(error)
+                self.end(one.name)
+                raise
+            library.facts = started["facts"]
+            if library.import_seconds is None:
+                library.import_seconds = started["import"]
+        return self._running[one.name]
+
+    def end(self, name: str) -> None:
+        """Ends the process, if there is one."""
+        if name in self._running:
+            self._running.pop(name).close()
 
 
-def _end(row: Row, process: ContestantProcess) -> None:
-    if row.status is not Status.OK:
-        return
+def measure(workload: Workload, team: Team) -> Row:
+    """A row with a cell for each contestant that the workload is for, in their order."""
+    with tempfile.TemporaryDirectory() as folder:
+        team.say("computing the reference")
+        data = workload.data()
+        after, references = expected(workload, data)
+        save_references(Path(folder), references)
+        traffic = traffic_of(workload, references[0])
+        row = Row(workload.name, workload.group, workload.flop, asdict(traffic))
+        ready: list[tuple[Cell, Contestant, float]] = []
+        del data, references
+        for one in team.contestants:
+            if not one.only(workload):
+                continue
+            cell = Cell(one.name, limit=one.limit, ours=one.ours)
+            row.cells.append(cell)
+            library = team.libraries[one.name]
+            if library.status is not Status.OK:
+                cell.fail(library.status, library.why)
+                continue
+            what = {"workload": workload.name, "traffic": asdict(traffic), "folder": folder, "after": after}
+            step = _prepare(cell, one, team, workload, what)
+            if step is not None:
+                ready.append((cell, one, step))
+    _time(ready, team)
+    for cell, one, _ in ready:
+        _end(cell, one, team)
+        cell.settle()
+    return row
+
+
+def expected(workload: Workload, data: Data) -> tuple[list[int], list[list[Any]]]:
+    """After how many calls the results are checked, and what they are then."""
+    if workload.training:
+        after = [1, 1 + len(data.inputs)]
+        return after, [trained(workload, data, steps) for steps in after]
+    return [1, 2], [reference(workload, data, buffer) for buffer in (0, 1)]
+
+
+def traffic_of(workload: Workload, results: Sequence[Any]) -> Traffic:
+    """What a step has to move: its inputs, the weights, and its results, or the new weights."""
+    item = np.dtype(workload.result).itemsize
+    weights = sum(spec.bytes for spec in workload.weights)
+    return Traffic(sum(spec.bytes for spec in workload.inputs), weights, sum(a.size * item for a in results))
+
+
+def _ask(cell: Cell, one: Contestant, team: Team, do: str, **arguments: Any) -> dict[str, Any] | None:
+    """The answer; None where there is none, which the cell then says."""
+    patience = team.settings.patience
     try:
-        if not process.ask("end")["finite"]:
-            row.fail(Status.WRONG, "the results are not finite after the timed steps")
+        return team.process(one).ask(do, patience, **arguments)
+    except UnsupportedError as error:
+        cell.fail(Status.UNSUPPORTED, str(error))
+    except EndedError as error:
+        cell.fail(Status.LATE if str(error).startswith("no answer") else Status.FAILED, str(error))
+        team.end(one.name)
     except ContestantError as error:
-        row.fail(Status.FAILED, str(error))
+        cell.fail(Status.FAILED, str(error))
+    return None
+
+
+def _prepare(cell: Cell, one: Contestant, team: Team, workload: Workload, what: dict[str, Any]) -> float | None:
+    """Prepares the task and checks its results: only what is right is timed. The seconds of a step."""
+    team.say(f"preparing {one.name}")
+    answer = _ask(cell, one, team, "load", **what)
+    if answer is None:
+        return None
+    cell.prepare, cell.first, cell.error = answer["prepare"], answer["first"], answer["error"]
+    cell.steps_per_block = answer["steps_per_block"]
+    if cell.error is not None and not cell.error <= workload.tolerance:
+        cell.fail(Status.WRONG, f"relative error {cell.error:.1e}, allowed are {workload.tolerance:.0e}")
+        return None
+    step: float = answer["step"]
+    return step
+
+
+def _time(ready: Sequence[tuple[Cell, Contestant, float]], team: Team) -> None:
+    """In rounds; every other round goes backwards: nobody always follows the same neighbour."""
+    blocks = [max(1, round(TURN / max(step * cell.steps_per_block, 1e-9))) for cell, _, step in ready]
+    blocks = [min(count, 8) for count in blocks]
+    turns = sum(step * cell.steps_per_block * (count + 1) for (cell, _, step), count in zip(ready, blocks, strict=True))
+    least, most = team.settings.rounds
+    rounds = max(least, min(most, round(team.settings.seconds / max(turns, 1e-9))))
+    order = list(zip(ready, blocks, strict=True))
+    for turn in range(rounds):
+        team.say(f"round {turn + 1} of {rounds}")
+        for (cell, one, _), count in order if turn % 2 == 0 else reversed(order):
+            if not cell.is_ok:
+                continue
+            answer = _ask(cell, one, team, "time", blocks=count)
+            if answer is not None:
+                cell.seconds += [ns * 1e-9 for ns in answer["ns"]]
+
+
+def _end(cell: Cell, one: Contestant, team: Team) -> None:
+    if not cell.is_ok:
+        return
+    answer = _ask(cell, one, team, "end")
+    if answer is None:
+        return
+    cell.peak = answer["peak"]
+    if not answer["finite"]:
+        cell.fail(Status.WRONG, "the results are not finite after the timed steps")

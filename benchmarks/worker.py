@@ -1,4 +1,4 @@
-"""The inside of a contestant's process: prepares one workload, checks it, and times it on request.
+"""The inside of a contestant's process: prepares workloads, checks each, and times it on request.
 
 Requests and replies are lines of JSON on standard input and output. What libraries print goes to standard error.
 """
@@ -6,76 +6,133 @@ Requests and replies are lines of JSON on standard input and output. What librar
 from __future__ import annotations
 
 import gc
+import itertools
 import json
 import os
 import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.contestants import CONTESTANTS, Contestant, Task
-from benchmarks.workloads import WORKLOADS, Workload
+from benchmarks.contestants import Adapter, Contestant, Request, Task, Unsupported, contestant
+from benchmarks.workload import Traffic
+from benchmarks.workloads import named
 
 BLOCK_NS = 1_000_000
 """How long a timed block lasts at least: long beside the clock, short beside what interrupts it."""
+WARM_NS = 20_000_000
+"""Steps as long as this are not warmed: nothing of theirs stays in caches."""
 
 
 @dataclass
 class Bench:
-    """A task, and how many turns through its inputs make a block."""
+    """A task, and how many calls make a block."""
 
-    contestant: Contestant
-    workload: Workload
     task: Task
-    turns: int = 1
+    calls: int = 1
+    taken: int = 0
+    """Calls before any block."""
+    call_ns: float = 0.0
+    """Of a call."""
+    _out: Any = None
+    _turns: Any = field(init=False)
 
-    def check(self) -> dict[str, Any]:
-        """The largest error of the results, relative to the largest value, after one step and after two more turns."""
-        if self.contestant.limit:
-            return {"error": None}
-        inputs, taken, error = self.task.inputs, 0, 0.0
-        for steps in (1, 1 + 2 * len(inputs)):
-            for i in range(taken, steps):
-                self.task.step(*inputs[i % len(inputs)])
-            self.task.finish()
-            taken = steps
-            error = max(error, relative_error(self.task.results(), self.workload.reference(steps)))
-        return {"error": error}
+    def __post_init__(self) -> None:
+        self._turns = itertools.cycle(self.task.inputs)
 
-    def calibrate(self) -> dict[str, Any]:
-        """Chooses how many turns make a block."""
-        self.block()
-        ns = min(self.block() for _ in range(3)) * len(self.task.inputs) * self.task.steps_per_call
-        self.turns = max(1, round(BLOCK_NS / ns))
-        return {"steps_per_block": self.turns * len(self.task.inputs) * self.task.steps_per_call}
+    def call(self) -> None:
+        """The next call, with all that it leaves running."""
+        self._out = self.task.step(*self.task.inputs[self.taken % len(self.task.inputs)])
+        self.task.finish()
+        self.taken += 1
+
+    def check(self, references: list[list[Any]], after: list[int]) -> float:
+        """The largest error of the results after so many calls, of which one is made already."""
+        error = 0.0
+        for expected, calls in zip(references, after, strict=True):
+            while self.taken < calls:
+                self.call()
+            error = max(error, relative_error(self.task.results(self._out), expected))
+        return error
+
+    def is_finite(self) -> bool:
+        """Whether the results are still numbers."""
+        return all(bool(np.isfinite(a).all()) for a in self.task.results(self._out))
+
+    def calibrate(self) -> float:
+        """Chooses how many calls make a block; the nanoseconds of a step."""
+        self.calls = 1
+        ns = self.block()
+        if ns < WARM_NS:
+            self.calls = len(self.task.inputs)
+            ns = min(self.block() for _ in range(3))
+        self.calls = max(1, round(BLOCK_NS / (ns * self.task.steps_per_call)))
+        self.call_ns = ns * self.task.steps_per_call
+        return ns
 
     def block(self) -> float:
-        """The nanoseconds of a step, averaged over a block."""
-        step, finish, inputs, turns = self.task.step, self.task.finish, self.task.inputs, range(self.turns)
+        """The nanoseconds of a step, averaged over a block; blocks go on through the inputs."""
+        step, turns = self.task.step, itertools.islice(self._turns, self.calls)
         start = time.perf_counter_ns()
-        for _ in turns:
-            for values in inputs:
-                step(*values)
-        finish()
-        elapsed = time.perf_counter_ns() - start
-        return elapsed / (len(turns) * len(inputs) * self.task.steps_per_call)
+        for values in turns:
+            step(*values)
+        self.task.finish()
+        return (time.perf_counter_ns() - start) / (self.calls * self.task.steps_per_call)
 
-    def time(self, blocks: int) -> dict[str, Any]:
+    def time(self, blocks: int) -> list[float]:
         """So many blocks, after one that warms what other contestants cooled."""
         gc.disable()
         try:
-            self.block()
-            return {"ns": [self.block() for _ in range(blocks)]}
+            if self.call_ns < WARM_NS:
+                self.block()
+            return [self.block() for _ in range(blocks)]
         finally:
             gc.enable()
 
+
+class Server:
+    """One contestant, and the workload that it works at."""
+
+    def __init__(self, contestant: Contestant, adapter: Adapter, threads: int) -> None:
+        self.contestant, self.adapter, self.threads = contestant, adapter, threads
+        self.bench: Bench | None = None
+
+    def load(self, workload: str, traffic: dict[str, int], folder: str, after: list[int]) -> dict[str, Any]:
+        """Prepares a workload and checks it: `folder` has the right results after each number of calls in `after`."""
+        self.bench = None
+        gc.collect()
+        row = named(workload)
+        request = Request(row, row.data(), Traffic(**traffic), self.contestant.variant, self.threads)
+        reset_peak()
+        start = time.perf_counter()
+        bench = Bench(self.adapter.prepare(request))
+        prepared = time.perf_counter()
+        bench.call()
+        first = time.perf_counter()
+        answer = {"prepare": prepared - start, "first": first - prepared, "error": None}
+        if not self.contestant.limit:
+            answer["error"] = bench.check(load_references(Path(folder), len(after)), after)
+        answer["step"] = bench.calibrate() * 1e-9
+        self.bench = bench
+        return answer | {"steps_per_block": bench.calls * bench.task.steps_per_call}
+
+    def time(self, blocks: int) -> dict[str, Any]:
+        assert self.bench is not None
+        return {"ns": self.bench.time(blocks)}
+
     def end(self) -> dict[str, Any]:
-        """Whether the results are still numbers after all the steps."""
-        return {"finite": all(bool(np.isfinite(a).all()) for a in self.task.results())}
+        """What remains to be said after the last round; the workload is given up."""
+        assert self.bench is not None
+        answer = {"finite": self.bench.is_finite(), "peak": peak_bytes()}
+        self.bench = None
+        gc.collect()
+        return answer
 
 
 def relative_error(results: list[Any], expected: list[Any]) -> float:
@@ -85,50 +142,71 @@ def relative_error(results: list[Any], expected: list[Any]) -> float:
         got = np.asarray(got)
         if got.shape != want.shape or not np.isfinite(got).all():
             return float("inf")
-        worst = max(worst, float(np.abs(got - want).max() / np.abs(want).max()))
+        if want.size:
+            worst = max(worst, float(np.abs(got - want).max() / max(np.abs(want).max(), np.finfo(np.float64).tiny)))
     return worst
 
 
-def prepare(name: str, kind: str, threads: int) -> Bench:
-    """The task of the contestant of this name on the workload of this kind."""
-    contestant = next((c for c in CONTESTANTS if c.name == name), None)
-    if contestant is None:
-        raise LookupError(f"no contestant {name!r}")
-    workload = next((w for w in WORKLOADS if w.kind == kind), None)
-    if workload is None:
-        raise LookupError(f"no workload {kind!r}")
-    return Bench(contestant, workload, contestant.prepare(workload, threads))
+def save_references(folder: Path, references: list[list[Any]]) -> None:
+    for i, arrays in enumerate(references):
+        for k, array in enumerate(arrays):
+            np.save(folder / f"{i}.{k}.npy", array)
 
 
-def serve(bench: Bench, replies: Any) -> None:
-    """Answers until the input ends."""
-    requests: dict[str, Callable[..., dict[str, Any]]] = {
-        "check": bench.check,
-        "calibrate": bench.calibrate,
-        "time": bench.time,
-        "end": bench.end,
-    }
-    for line in sys.stdin:
-        request = json.loads(line)
-        answer = requests[request.pop("do")](**request)
-        print(json.dumps(answer), file=replies, flush=True)
+def load_references(folder: Path, count: int) -> list[list[Any]]:
+    return [
+        [np.load(folder / f"{i}.{k}.npy") for k in range(len(list(folder.glob(f"{i}.*.npy"))))] for i in range(count)
+    ]
+
+
+def reset_peak() -> None:
+    """Starts the record of the most memory that this process held anew, where the system allows it."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_bytes() -> int:
+    """The most memory that this process held since the record started."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+
+def answer(server: Server, request: dict[str, Any]) -> dict[str, Any]:
+    """What a request gives; whatever a library raises is its own cell's failure."""
+    do: Callable[..., dict[str, Any]] = getattr(server, request.pop("do"))
+    try:
+        return do(**request)
+    except Unsupported as reason:
+        return {"unsupported": str(reason)}
+    except Exception as error:  # noqa: BLE001
+        traceback.print_exc()
+        return {"failed": f"{type(error).__name__}: {error}"}
 
 
 def main() -> None:
-    """`python -m benchmarks.worker CONTESTANT WORKLOAD THREADS CORES`, as the runner starts it."""
-    name, kind, threads, cores = sys.argv[1:]
+    """`python -m benchmarks.worker CONTESTANT THREADS CORES`, as the runner starts it."""
+    name, threads, cores = sys.argv[1:]
     os.sched_setaffinity(0, [int(core) for core in cores.split(",")])
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    try:
-        bench = prepare(name, kind, int(threads))
-        print(json.dumps({"facts": bench.contestant.load().facts()}), file=replies, flush=True)
-        serve(bench, replies)
-    except BrokenPipeError:
-        return
-    except Exception as error:  # noqa: BLE001  (whatever a library raises is its row's failure)
-        traceback.print_exc()
-        print(json.dumps({"failed": f"{type(error).__name__}: {error}"}), file=replies, flush=True)
+
+    def reply(of: dict[str, Any]) -> None:
+        print(json.dumps(of), file=replies, flush=True)
+
+    with suppress(BrokenPipeError):
+        try:
+            one = contestant(name)
+            start = time.perf_counter()
+            adapter = one.load()
+            taken = time.perf_counter() - start
+            server = Server(one, adapter, int(threads))
+            reply({"facts": adapter.facts(), "import": taken})
+        except Exception as error:  # noqa: BLE001
+            traceback.print_exc()
+            reply({"failed": f"{type(error).__name__}: {error}"})
+            return
+        for line in sys.stdin:
+            reply(answer(server, json.loads(line)))
 
 
 if __name__ == "__main__":

@@ -1,58 +1,112 @@
 """The machine itself: the FLOP of a step at the peak of its FMA units, its bytes at the speed of its caches.
 
-A call stands for several steps, so that the loops run as long as kernels do and the call itself does not count.
+A call stands for several steps, so that the loops run long enough that the call itself does not count.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from benchmarks.native import Probes, load_probes
-from benchmarks.workloads import WORKLOADS, Workload
+from benchmarks.native import Areas, Probes, load_probes
 
-from . import Task
+from . import Request, Task, Unsupported
 
-STEPS = 40
-STEPS_OF_SEVERAL_THREADS = 1000
-"""More, because each call then starts and joins threads."""
+CALL_NS = 200_000
+"""How long a call takes at least, for each thread."""
+LARGE = 1 << 20
+"""As many bytes are moved in one way or another, whichever is faster."""
+PIECES = (1 << 62, 1 << 17, 1 << 14)
+"""Bytes that are read and written in turn."""
+
+Steps = Callable[[int], Any]
 
 
-def limit(workload: Workload, variant: str, threads: int) -> Task:
+def prepare(request: Request) -> Task:
     """Each thread does its share of every step."""
-    steps = STEPS if threads == 1 else STEPS_OF_SEVERAL_THREADS
     probes = load_probes()
-    make = _flop if variant == "flop" else _bytes
-    shares = [make(probes, workload, threads, steps) for _ in range(threads)]
-    if threads == 1:
-        return Task([()], shares[0], list, steps_per_call=steps)
-    pool = ThreadPoolExecutor(threads)
+    make = _flop if request.variant == "flop" else _bytes
+    share: Steps = make(probes, request)
+    shares = [share, *(make(probes, request) for _ in range(request.threads - 1))]
+    steps = _enough(share) * (1 if request.threads == 1 else 5)  # threads are started and joined by each call
+    if request.threads == 1:
+        return Task([()], partial(share, steps), _nothing, steps_per_call=steps)
+    pool = ThreadPoolExecutor(request.threads)
 
     def step() -> None:
-        for done in [pool.submit(share) for share in shares]:
+        for done in [pool.submit(one, steps) for one in shares]:
             done.result()
 
-    return Task([()], step, list, steps_per_call=steps)
+    return Task([()], step, _nothing, steps_per_call=steps)
 
 
-def _flop(probes: Probes, workload: Workload, threads: int, steps: int) -> Callable[[], Any]:
-    loops = round(steps * workload.flop / probes.flop_per_loop / threads)
-    return lambda: probes.fma(loops)
+def _nothing(_: Any) -> list[Any]:
+    return []
 
 
-def _bytes(probes: Probes, workload: Workload, threads: int, steps: int) -> Callable[[], Any]:
-    buffers, traffic, unit = len(workload.inputs()), workload.traffic, probes.bytes_per_loop
-    rotated, kept = (-(-size // threads // unit) * unit for size in (traffic.rotated, traffic.kept))
-    room = np.zeros(buffers * rotated + kept + unit, np.uint8)
-    area = room[-room.ctypes.data % unit :]
-    return lambda: probes.stream(area, buffers, rotated, kept, steps)
+def _enough(share: Steps) -> int:
+    """How many steps a call takes."""
+    steps = 1
+    while (taken := _ns(share, steps)) < CALL_NS:
+        steps = max(2 * steps, min(100 * steps, round(steps * CALL_NS / max(taken, 1))))
+    return steps
+
+
+def _ns(share: Steps, steps: int) -> int:
+    start = time.perf_counter_ns()
+    share(steps)
+    return time.perf_counter_ns() - start
+
+
+def _flop(probes: Probes, request: Request) -> Steps:
+    """Vectors hold half as many numbers of float64."""
+    flop = request.workload.flop * (2 if request.workload.dtype == "float64" else 1)
+    if not flop:
+        raise Unsupported("operations are not counted")
+    each = flop / probes.flop_per_loop / request.threads
+    return lambda steps: probes.fma(max(1, round(steps * each)))
+
+
+def _bytes(probes: Probes, request: Request) -> Steps:
+    """The fastest of several ways: all reads first or piece by piece, writes through the caches or past them."""
+    buffers = len(request.data.inputs)
+    large = request.traffic.total // request.threads >= LARGE
+    ways: list[Steps] = []
+    for piece in PIECES if large else (request.traffic.total,):
+        areas = _areas(probes, request, max(1, request.traffic.total // request.threads // max(1, piece)))
+        both = (False, True) if request.traffic.written >= LARGE else (False,)
+        ways += [partial(_stream, probes, areas, past) for past in both]
+    if len(ways) == 1:
+        return ways[0]
+    return min(ways, key=lambda way: min(_ns(way, buffers) for _ in range(4)))
+
+
+def _areas(probes: Probes, request: Request, pieces: int) -> Areas:
+    """A thread's share of what is moved."""
+    unit, traffic, buffers = probes.bytes_per_loop * pieces, request.traffic, len(request.data.inputs)
+    rotated, read, written = (
+        -(-size // request.threads // unit) * unit for size in (traffic.rotated, traffic.read, traffic.written)
+    )
+    line = probes.vector_bytes
+    return Areas(buffers, _area(buffers * rotated, line), _area(read, line), _area(written, line), pieces)
+
+
+def _stream(probes: Probes, areas: Areas, past: bool, steps: int) -> Any:
+    return probes.stream(areas, steps, past)
+
+
+def _area(size: int, unit: int) -> NDArray[np.uint8]:
+    room = np.zeros(size + unit, np.uint8)
+    room[:] = 1  # so that every page is there
+    offset = -room.ctypes.data % unit
+    return room[offset : offset + size]
 
 
 def facts() -> dict[str, str]:
     return {"vectors": f"{load_probes().vector_bytes * 8} bits"}
-
-
-TASKS = {workload.kind: limit for workload in WORKLOADS}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.native import FMAS, load_probes
+from benchmarks.native import FMAS, Areas, load_probes
 from tfc.codegen_llvm import available_targets, host_target
 
 
@@ -21,21 +21,34 @@ def test_fma_runs_every_chain(loops: int) -> None:
     assert probes.flop_per_loop == 2 * FMAS * sums.size
 
 
+def bytes_at(count: int, unit: int) -> np.ndarray:
+    """So many random bytes, aligned."""
+    room = np.random.default_rng(1).integers(0, 256, count + unit).astype(np.uint8)
+    offset = -room.ctypes.data % unit
+    return room[offset : offset + count]
+
+
+@pytest.mark.parametrize("past_caches", [False, True])
+@pytest.mark.parametrize("pieces", [1, 2])
 @pytest.mark.parametrize("steps", [1, 3, 7])
-def test_stream_reads_each_buffer_in_turn_and_changes_what_is_kept(steps: int) -> None:
+def test_stream_reads_each_buffer_in_turn_and_what_stays_and_writes(steps: int, pieces: int, past_caches: bool) -> None:
     probes = load_probes()
     unit = probes.bytes_per_loop
-    buffers, rotated, kept = 3, 2 * unit, 4 * unit
-    room = np.random.default_rng(1).integers(0, 256, buffers * rotated + kept + 2 * unit).astype(np.uint8)
-    area = room[-room.ctypes.data % unit :]
-    before = area.copy()
-    lanes = probes.stream(area, buffers, rotated, kept, steps)
-    words = before.view(np.uint32)[: buffers * rotated // 4].reshape(buffers, -1, lanes.size)
-    expected = np.bitwise_xor.reduce([np.bitwise_xor.reduce(words[i % buffers], axis=0) for i in range(steps)], axis=0)
+    areas = Areas(3, bytes_at(3 * 2 * unit, unit), bytes_at(4 * unit, unit), bytes_at(6 * unit, unit), pieces)
+    lanes = probes.stream(areas, steps, past_caches)
+    words = areas.rotated.view(np.uint32).reshape(3, -1, lanes.size)
+    kept = areas.read.view(np.uint32).reshape(-1, lanes.size)
+    expected = np.zeros_like(lanes)
+    for i in range(steps):
+        expected ^= np.bitwise_xor.reduce([*words[i % 3], *kept], axis=0)
     np.testing.assert_array_equal(lanes, expected)
-    change = (area.view(np.uint32) - before.view(np.uint32))[: (buffers * rotated + kept) // 4]
-    np.testing.assert_array_equal(change, [0] * (buffers * rotated // 4) + [steps] * (kept // 4))
-    np.testing.assert_array_equal(area[buffers * rotated + kept :], before[buffers * rotated + kept :])
+    np.testing.assert_array_equal(areas.written.view(np.uint32), steps)
+
+
+def test_nothing_is_streamed() -> None:
+    probes = load_probes()
+    nothing = np.zeros(0, np.uint8)
+    np.testing.assert_array_equal(probes.stream(Areas(2, nothing, nothing, nothing), 3, False), 0)
 
 
 def test_a_forced_target_leaves_the_limits_alone(monkeypatch: pytest.MonkeyPatch) -> None:
