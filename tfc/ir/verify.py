@@ -10,6 +10,7 @@ from typing import Any
 from .errors import TfcError, VerifyError
 from .graph import Graph, Node, Value, infer_types
 from .op import Op, Shapes
+from .ops.state import VARIABLES
 from .types import TensorType
 
 RULE_ERRORS = (TfcError, TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
@@ -105,7 +106,7 @@ def _result_problems(graph: Graph) -> Iterator[str]:
         where = f"update of {variable.name} at {variable.node.loc}"
         if variable.node not in nodes or v.node not in nodes:
             yield f"{where} with {v.name} is not of the graph"
-        if variable.node.op.name != "variable":
+        if variable.node.op not in VARIABLES:
             yield f"{where}: expected a variable, got {variable.node.op.name}"
         if variable.type.dtype != v.type.dtype:
             yield f"{where}: expected {variable.type}, got {v.type}"

@@ -26,6 +26,7 @@ from tfc.ir.kernel import (
     walk,
 )
 from tfc.ir.op import REGISTRY
+from tfc.ir.ops.state import VARIABLES
 from tfc.ir.types import Shape
 
 from .fuse import Group, fuse
@@ -57,7 +58,7 @@ def variables_of(graph: Graph) -> list[Value]:
     """The variables that a graph's program reads or writes, in the order of their slots."""
     updated = {variable for variable, _ in graph.updates}
     outputs = set(graph.outputs) | {new for _, new in graph.updates}
-    variables = [n.results[0] for n in graph.nodes if n.op.name == "variable"]
+    variables = [n.results[0] for n in graph.nodes if n.op in VARIABLES]
     return [v for v in variables if v.users or v in updated or v in outputs]
 
 

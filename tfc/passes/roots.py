@@ -16,9 +16,10 @@ from tfc.ir.expr import Expr, Name, Prim
 from tfc.ir.graph import Graph, Node, Value
 from tfc.ir.index import Dim, Index
 from tfc.ir.kernel import subexprs
+from tfc.ir.ops.state import VARIABLES
 from tfc.ir.types import Shape
 
-SOURCES = frozenset({"placeholder", "variable"})
+SOURCES = frozenset({"placeholder", *(op.name for op in VARIABLES)})
 IN_ORDER = frozenset({"concat"})
 """Templates that take each element of an operand once, so that the operand needs no memory."""
 INLINE_WORK = 2

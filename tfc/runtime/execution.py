@@ -55,10 +55,17 @@ class Execution:
         bound = self._bound.get(shapes) or self.bind(shapes)
         if self._unready:
             self._check_variables()
+        places = bound.loaded.places
         if not self.updated:
+            if places.are_stale():
+                with self.state.updating:
+                    places.freshen()
             return bound.run(arrays)
         with self.state.updating:
+            if places.are_stale():
+                places.freshen()
             outputs = bound.run(arrays)
+            places.were_written()
             for v in self.updated:
                 v.ready = True
         return outputs
@@ -69,7 +76,12 @@ class Execution:
             self._check_variables()
             arrays += [v.memory for v in self.before]
             shapes = tuple([a.shape for a in arrays])
-            outputs = (self._bound.get(shapes) or self.bind(shapes)).run(arrays)
+            bound = self._bound.get(shapes) or self.bind(shapes)
+            places = bound.loaded.places
+            if places.are_stale():
+                places.freshen()
+            outputs = bound.run(arrays)
+            places.were_written()
             first = len(outputs) - len(self.after)
             for v, array in zip(self.after, outputs[first:], strict=True):
                 v.array = array

@@ -14,6 +14,7 @@ from tfc.ir.kernel import Buffer
 
 from .compilation import Compilation
 from .memory import address, aligned_copy
+from .places import Places
 from .state import State
 
 Array = np.ndarray[Any, Any]
@@ -48,8 +49,9 @@ class Loaded:
         self.fetches = [s.buffer for s in slots if s.kind == "fetch"]
         self.moving = len(self.fetches) + sum(s.kind == "feed" for s in slots)
         """The slots whose addresses differ from run to run; they are the first."""
-        self.fixed = [aligned_copy(v.node.attrs["value"], v.type.dtype.np) for v in compilation.constants]
-        self.fixed = [*(state.variable(v).memory for v in compilation.variables), *self.fixed]
+        self.places = Places(compilation, state)
+        constants = [aligned_copy(v.node.attrs["value"], v.type.dtype.np) for v in compilation.constants]
+        self.fixed = [*(p.array for p in self.places.used), *constants]
         self.frames: list[Frame] = []
         """Those that no run uses; taking from a list and appending to it are safe on any number of threads."""
 

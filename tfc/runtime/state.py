@@ -9,31 +9,64 @@ import numpy as np
 
 from tfc.ir.errors import InternalError, OutOfMemoryError, RunError, UninitializedError
 from tfc.ir.graph import Value
+from tfc.ir.ops.state import transposed_variable
+from tfc.ir.types import TensorType
 
 from .memory import Arenas, aligned_zeros
 
 Array = np.ndarray[Any, Any]
 
 
+class Place:
+    """Memory that holds a variable of a fixed shape in one form, and whether that is its value as it stands."""
+
+    __slots__ = ("array", "fresh")
+
+    def __init__(self, array: Array, fresh: bool) -> None:
+        self.array = array
+        self.fresh = fresh
+
+
 class Variable:
     """A variable's memory and whether it has a value.
 
-    The memory of one of a fixed shape stays where it is; one of no fixed shape has new memory with each new value, and
-    none before the first.
+    The memory of one of a fixed shape stays where it is. A matrix has a second place where a program wants it
+    transposed; whichever place a program did not write is brought up to date before the next one that wants it.
+    One of no fixed shape has new memory with each new value, and none before the first.
     """
 
-    __slots__ = ("array", "key", "loc", "ready", "type")
+    __slots__ = ("array", "key", "loc", "places", "ready", "type")
 
     def __init__(self, value: Value) -> None:
         self.key: str = value.node.attrs["key"]
         self.loc = value.node.loc
-        self.type = value.type
+        self.type = _row_major(value)
         self.ready = False
-        shape = tuple(d for d in value.type.shape or () if isinstance(d, int))
-        try:
-            self.array: Array | None = aligned_zeros(shape, value.type.dtype.np) if value.type.is_static else None
-        except (MemoryError, ValueError):
-            raise OutOfMemoryError(f"no memory for variable {self.key} of {self.type} made at {self.loc}") from None
+        self.array: Array | None = None
+        self.places: dict[bool, Place] = {}
+        if value.type.is_static:
+            self.array = self.place(False).array
+
+    def place(self, transposed: bool) -> Place:
+        """The memory that holds the variable as it is, or transposed; made when it is first asked for."""
+        found = self.places.get(transposed)
+        if found is None:
+            dims = [d for d in self.type.shape or () if isinstance(d, int)]
+            shape = tuple(reversed(dims) if transposed else dims)
+            try:
+                array = aligned_zeros(shape, self.type.dtype.np)
+            except (MemoryError, ValueError):
+                raise OutOfMemoryError(f"no memory for variable {self.key} of {self.type} made at {self.loc}") from None
+            found = self.places[transposed] = Place(array, fresh=not self.places)
+        return found
+
+    def freshen(self) -> None:
+        """Brings every place up to date with the one that was written last."""
+        source = next(p for p in self.places.values() if p.fresh)
+        for p in self.places.values():
+            if not p.fresh:
+                p.array[...] = source.array.T
+                p.fresh = True
 
     @property
     def memory(self) -> Array:
@@ -48,6 +81,16 @@ class Variable:
         )
 
 
+def _row_major(value: Value) -> TensorType:
+    """The type of a variable by a node that gives it, or gives it transposed."""
+    shape = value.type.shape
+    return TensorType(value.type.dtype, shape[::-1]) if is_transposed(value) and shape is not None else value.type
+
+
+def is_transposed(value: Value) -> bool:
+    return value.node.op is transposed_variable
+
+
 class State:
     """What runs share: variables by their keys, scratch memory, the lock of runs that update variables."""
 
@@ -55,6 +98,8 @@ class State:
         self.updating = threading.Lock()
         self.arenas = Arenas()
         self.closed = False
+        self.second_places = 0
+        """How many variables have two places."""
         self._variables: dict[str, Variable] = {}
         self._registering = threading.Lock()
 
@@ -66,8 +111,15 @@ class State:
             found = self._variables.get(key)
             if found is None:
                 found = self._variables[key] = Variable(value)
-            if found.type != value.type:
+            if found.type != _row_major(value):
                 raise InternalError(f"variable {key} of {found.type} is {value.type} elsewhere")
+            return found
+
+    def place(self, variable: Variable, transposed: bool) -> Place:
+        """The memory that holds a variable as it is, or transposed."""
+        with self._registering:
+            found = variable.place(transposed)
+            self.second_places = sum(len(v.places) > 1 for v in self._variables.values())
             return found
 
     def check_open(self) -> None:

@@ -75,7 +75,7 @@ def _box(node: Node) -> Box:
 
 
 def _kind(node: Node) -> str:
-    fixed = {"placeholder": "feed", "variable": "variable", "constant": "constant"}
+    fixed = {"placeholder": "feed", "variable": "variable", "transposed_variable": "variable", "constant": "constant"}
     if node.op.name in fixed:
         return fixed[node.op.name]
     if node.op.template is not None:

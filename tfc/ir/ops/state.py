@@ -30,6 +30,9 @@ variable: Op = declare(
     attrs=("dtype", "shape", "key"),
 )
 """The value of the variable `key` when the run begins."""
+transposed_variable: Op = declare("transposed_variable", variable.infer, effect=True, attrs=variable.attrs)
+"""The value of the variable `key`, a matrix, transposed; `shape` is that of the transpose, which memory holds."""
+VARIABLES = frozenset({variable, transposed_variable})
 
 
 def _assign_type(kinds: str) -> Callable[..., TensorType]:
