@@ -108,7 +108,7 @@ def test_shrink_moves_scratch_that_each_iteration_fills(same: Same) -> None:
 def test_expand_lets_a_loop_be_distributed(same: Same) -> None:
     k = parse_kernel(SCRATCH)
     out = shrink(k, "t", "i")
-    with pytest.raises(ScheduleError, match="lets, allocations and barriers stay whole"):
+    with pytest.raises(ScheduleError, match="names of both, allocations and barriers stay whole"):
         distribute(out, "i", 2, second="i2")
     out = expand(out, "t", "i")
     assert shapes(out) == {"t": ["n", "6"]}

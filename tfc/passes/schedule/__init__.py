@@ -3,6 +3,7 @@
 from .lanes import accumulate_lanes
 from .loops import bind, distribute, merge, parallelise, reorder, split, unroll, vectorise
 from .nest import ScheduleError
+from .short_rows import rows_in_lanes
 from .simplify import simplify_kernel
 from .staging import Axis, stage, unguard
 from .storage import compute_at, expand, forward, inline, place, shrink
@@ -24,6 +25,7 @@ __all__ = [
     "parallelise",
     "place",
     "reorder",
+    "rows_in_lanes",
     "shrink",
     "simplify_kernel",
     "split",

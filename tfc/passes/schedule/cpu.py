@@ -8,10 +8,12 @@ from typing import ClassVar
 from tfc.ir.kernel import Kernel, Program
 
 from ..target import Target
+from .cpu_attention import attention, find_attention
+from .cpu_conv import conv, find_contraction, is_conv
 from .cpu_loops import attempt, merge_rows, vector_loops
 from .cpu_narrow import narrow
 from .cpu_packed import packed
-from .gemm import Gemm, find_gemm, merge_batch
+from .gemm import find_gemm, merge_batch
 from .simplify import simplify_kernel
 
 
@@ -27,14 +29,25 @@ class Schedule:
 
 
 def schedule_kernel(k: Kernel, target: Target) -> Kernel:
-    """An algorithm as it is to run: the matrix product blocked, rows merged, loops in vectors."""
-    gemm = find_gemm(k)
-    blocked = k if gemm is None else attempt(k, _product, gemm, target)
-    if blocked is k:
-        blocked = merge_rows(k)
-    return simplify_kernel(vector_loops(simplify_kernel(blocked), target))
+    """An algorithm as it is to run: what it begins with blocked, or rows merged; loops in vectors."""
+    steps = (_convolution, _product, _attention)
+    blocked = next((new for step in steps if (new := attempt(k, step, target)) is not k), None)
+    return simplify_kernel(vector_loops(simplify_kernel(blocked or merge_rows(k, target)), target))
 
 
-def _product(k: Kernel, g: Gemm, target: Target) -> Kernel:
+def _convolution(k: Kernel, target: Target) -> Kernel:
+    sums = find_contraction(k)
+    return k if sums is None or not is_conv(k, sums, target) else conv(k, sums, target)
+
+
+def _product(k: Kernel, target: Target) -> Kernel:
+    g = find_gemm(k)
+    if g is None:
+        return k
     k, nests = merge_batch(k, g)
     return narrow(k, g, nests, target) or packed(k, g, nests, target)
+
+
+def _attention(k: Kernel, target: Target) -> Kernel:
+    a = find_attention(k)
+    return k if a is None else attention(k, a, target)

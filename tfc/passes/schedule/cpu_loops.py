@@ -17,10 +17,13 @@ from ..target import Target
 from .lanes import accumulate_lanes
 from .loops import merge, reorder, split, unroll, vectorise
 from .nest import ScheduleError, accesses, bodies_of, buffer_table, let_names, locate, perfect_nest, touches
+from .short_rows import rows_in_lanes
 from .staging import Axis, stage
 from .storage import forward, shrink
 from .views import flatten
 
+SHORT = 4
+"""Vectors in a row that is short: adding up lanes at its end takes longer than its elements."""
 CHAINS = 4
 """Independent vectors of a reduction: enough to hide the latency of an addition."""
 
@@ -36,26 +39,63 @@ def attempt(k: Kernel, step: Callable[..., Kernel], *args: Any, **options: Any) 
 # Rows
 
 
-def merge_rows(k: Kernel) -> Kernel:
+def merge_rows(k: Kernel, target: Target) -> Kernel:
     """Sibling loops over the same rows as one, at every depth, and local buffers cut to what one row needs.
 
     for i < n { t[i] = .. }  for j < n { y[j] = t[j] }    ->    for i < n { alloc t: float32[]; t[] = ..  y[i] = t[] }
     """
     for chain in list(_perfect_nests(k.body)):
         k = _contiguous_last(k, [loop.var for loop in chain])[0]
-    return near(merge_siblings(k, [s.var for s in k.body if isinstance(s, For)]))
+    k = _private(merge_siblings(k, [s.var for s in k.body if isinstance(s, For)]))
+    return _named(short_rows(k, target))
 
 
 def near(k: Kernel) -> Kernel:
     """Local buffers inside the loops whose iterations each use a part of their own; single elements as names."""
-    for name in [s.buffer.name for s in walk(k.body) if isinstance(s, Alloc)]:
+    return _named(_private(k))
+
+
+def _private(k: Kernel) -> Kernel:
+    for name in _allocated(k):
         while (inner := _loop_of_all_uses(k.body, name)) is not None:
             new = attempt(k, shrink, name, inner)
             if new is k:
                 break
             k = new
+    return k
+
+
+def _named(k: Kernel) -> Kernel:
+    for name in _allocated(k):
         k = attempt(k, forward, name)
     return k
+
+
+def _allocated(k: Kernel) -> list[str]:
+    return [s.buffer.name for s in walk(k.body) if isinstance(s, Alloc)]
+
+
+def short_rows(k: Kernel, target: Target) -> Kernel:
+    """Loops over rows with sums or the like of a few elements each, a row in each lane."""
+    for loop in [s for s in walk(k.body) if isinstance(s, For)]:
+        width = target.vector_bytes // _widest(k, loop)
+        if width > 1 and _is_of_short_rows(k, loop, width):
+            k = attempt(k, rows_in_lanes, loop.var, width)
+    return k
+
+
+def _is_of_short_rows(k: Kernel, rows: For, width: int) -> bool:
+    nests = [perfect_nest(s) for s in rows.body if isinstance(s, For)]
+    extents = [loop.extent for nest in nests for loop in nest]
+    if any(not isinstance(n, int) or n > SHORT * width for n in extents):
+        return False
+    if isinstance(rows.extent, int) and rows.extent < width:
+        return False
+    if len(rows.body) == 1 or not any(_accumulates_outside(nest[-1]) for nest in nests):
+        return False
+    table = buffer_table(k)
+    places = [_flat(table[a.buffer], a.index) for a in accesses(rows.body) if a.buffer in table]
+    return all(linear_in(x, rows.var) is not None and not symbols_of(x) & let_names(rows.body) for x in places)
 
 
 def merge_siblings(k: Kernel, names: Sequence[str]) -> Kernel:

@@ -14,6 +14,7 @@ from .dependence import ZERO, Distances, carried, conflicts, distances, independ
 from .nest import (
     Access,
     ScheduleError,
+    body_symbols,
     buffer_table,
     check_free,
     expr_symbols,
@@ -169,9 +170,11 @@ def distribute(k: Kernel, var: str, at: int, *, second: str) -> Kernel:
     loop = place.loop
     first, last = loop.body[:at], loop.body[at:]
     check_free(k, "distribute", var, [second])
-    shared = [s for s in first if isinstance(s, (Let, Alloc))]
-    if not first or not last or shared or has_barrier(loop.body):
-        raise ScheduleError("distribute", var, "both parts need statements; lets, allocations and barriers stay whole")
+    shared = {s.name for s in first if isinstance(s, Let)} & body_symbols(last)
+    allocates = any(isinstance(s, Alloc) for s in first)
+    if not first or not last or shared or allocates or has_barrier(loop.body):
+        why = "both parts need statements; names of both, allocations and barriers stay whole"
+        raise ScheduleError("distribute", var, why)
     facts = facts_at(k, place.outer, place.guards)
     for a, b in conflicts(first, last, buffer_table(k)):
         between = distances(_in_band(a, [loop]), _in_band(b, [loop]), (loop,), facts)

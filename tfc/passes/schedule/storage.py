@@ -1,12 +1,12 @@
-"""Rewrites of where values live: shrink, compute_at, place, inline."""
+"""Rewrites of where values live: place, permute, shrink, expand, compute_at, inline, forward."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tfc.ir.expr import Expr, Load, Name
-from tfc.ir.index import Index, symbols_of
+from tfc.ir.index import Dim, Index, symbols_of
 from tfc.ir.kernel import (
     SPACES,
     Alloc,
@@ -61,6 +61,16 @@ def place(k: Kernel, buffer: str, space: str, *, align: int = 0) -> Kernel:
     return replace(k, body=map_body(k.body, lambda s: new if _allocates(s, buffer) else s))
 
 
+def permute(k: Kernel, buffer: str, order: Sequence[int]) -> Kernel:
+    """A local buffer with its dims in another order: `alloc t: float32[6, 8]; t[i, j]  ->  alloc t: float32[8, 6]; t[j, i]`."""
+    old = _local(k, buffer, "permute")
+    if sorted(order) != list(range(len(old.shape))) or old.strides is not None:
+        raise ScheduleError("permute", buffer, f"{tuple(order)} is no order of its {len(old.shape)} dims")
+    new = Alloc(replace(old, shape=tuple(old.shape[d] for d in order)))
+    body = map_body(k.body, lambda s: new if _allocates(s, buffer) else s)
+    return replace(k, body=map_accesses(body, buffer, lambda i: (buffer, tuple(i[d] for d in order))))
+
+
 def _allocates(s: Stmt, buffer: str) -> bool:
     return isinstance(s, Alloc) and s.buffer.name == buffer
 
@@ -100,8 +110,8 @@ def shrink(k: Kernel, buffer: str, var: str) -> Kernel:
     return replace_loop(k, var, lambda s: (replace(s, body=(Alloc(new), *map_accesses(s.body, buffer, to))),))
 
 
-def expand(k: Kernel, buffer: str, var: str) -> Kernel:
-    """A buffer that a loop's body allocates, allocated before the loop with a dim for its iterations.
+def expand(k: Kernel, buffer: str, var: str, *, last: bool = False) -> Kernel:
+    """A buffer that a loop's body allocates, allocated before it with a dim, the first or last, for its iterations.
 
         for i < 6 { alloc t: float32[8]; .. t[j] .. }  ->  alloc t: float32[6, 8]; for i < 6 { .. t[i, j] .. }
 
@@ -112,11 +122,15 @@ def expand(k: Kernel, buffer: str, var: str) -> Kernel:
         raise ScheduleError("expand", buffer, f"the body of {var} does not allocate it, or in a size that varies")
     if old.space == "register" and symbols_of(loop.extent):
         raise ScheduleError("expand", buffer, f"registers for {loop.extent} iterations are not static")
-    new = Alloc(replace(old, shape=(loop.extent, *old.shape), strides=None))
-    row = Index.symbol(var)
+
+    def wider(index: Shape, row: Dim) -> Shape:
+        return (*index, row) if last else (row, *index)
+
+    new = Alloc(replace(old, shape=wider(old.shape, loop.extent), strides=None))
     k = replace(k, body=drop_alloc(k.body, buffer))
+    row = Index.symbol(var)
     return replace_loop(
-        k, var, lambda s: (new, replace(s, body=map_accesses(s.body, buffer, lambda i: (buffer, (row, *i)))))
+        k, var, lambda s: (new, replace(s, body=map_accesses(s.body, buffer, lambda i: (buffer, wider(i, row)))))
     )
 
 
