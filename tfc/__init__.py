@@ -14,14 +14,17 @@ if TYPE_CHECKING:
     from tfc.frontend.gradient import grad, value_and_grad
     from tfc.frontend.spec import Spec
     from tfc.frontend.trace import compile
+    from tfc.runtime.threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
-__all__ = ["Spec", "compile", "grad", "numpy", "value_and_grad"]
+__all__ = ["Spec", "compile", "get_num_threads", "grad", "numpy", "set_num_threads", "value_and_grad"]
 
 _PLACES = {
     "Spec": "tfc.frontend.spec",
     "compile": "tfc.frontend.trace",
+    "get_num_threads": "tfc.runtime.threads",
     "grad": "tfc.frontend.gradient",
+    "set_num_threads": "tfc.runtime.threads",
     "value_and_grad": "tfc.frontend.gradient",
 }
 """Where each public name is defined; it is imported when it is first used."""

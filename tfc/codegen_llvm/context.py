@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tfc.ir.index import Dim, Index, symbols_of
+from tfc.ir.kernel import Buffer
 from tfc.ir.types import DType, Shape
 from tfc.passes.target import Target
 
@@ -80,6 +81,13 @@ class Context:
     whole: bool = False
     """Within the copy of a masked body for vectors that are whole."""
     status: Value | None = None
+    threads: Value | None = None
+    """How many threads the code may use."""
+    at_once: bool = False
+    """Whether several threads may run the code at once."""
+    arguments: dict[str, Buffer] = field(default_factory=dict)
+    functions: list[str] = field(default_factory=list)
+    """The functions of parallel loops, as text."""
     read: dict[Place, Value] = field(default_factory=dict)
     """Elements that were read ahead, by buffer and index, as they are in memory."""
     waiting: dict[Place, list[Value]] = field(default_factory=dict)

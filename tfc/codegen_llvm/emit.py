@@ -6,7 +6,8 @@
 its dims as i64; `status` to an i32 that is 0 on entry and receives the message of the first failed `Check`, counted
 from 1. After a step with a failed check no other is run.
 
-Loops of the kinds `parallel`, `grid`, `block` and `lane` run in order, on the calling thread.
+Loops of the kind `parallel` become functions (`parallel`), which the process's pool of threads may run; those of the
+kinds `grid`, `block` and `lane` run in order, on the calling thread.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from .errors import CodegenError
 from .expressions import is_of_indices, value_of, value_of_all
 from .indices import index_value, resolve
 from .memory import accumulate, as_memory, store
+from .parallel import is_parallel, parallel_loop
 from .tiles import loaded_tiles, stored_tiles, write_tile
 from .writer import I1, I64, PTR, Value, Writer
 
@@ -35,7 +37,7 @@ LARGEST_LOCAL = 64 << 10
 def emit_program(program: Program, target: Target) -> str:
     """The LLVM module of a program, for a target. Raises CodegenError for what this back end cannot compile."""
     declarations: dict[str, str] = {}
-    functions = [_emit_kernel(k, target, declarations) for k in program.kernels]
+    functions = [f for k in program.kernels for f in _emit_kernel(k, target, declarations)]
     functions.append(_emit_entry(program, target, declarations))
     head = f'source_filename = "tfc"\ntarget triple = "{target.triple}"\n'
     return "\n".join((head, *functions, *declarations.values(), ""))
@@ -54,9 +56,9 @@ def _symbol(kernel: str) -> str:
     return '@"k.' + kernel.replace("\\", "\\5C").replace('"', "\\22") + '"'
 
 
-def _emit_kernel(kernel: Kernel, target: Target, declarations: dict[str, str]) -> str:
+def _emit_kernel(kernel: Kernel, target: Target, declarations: dict[str, str]) -> list[str]:
     w = Writer(declarations)
-    cx = Context(kernel.name, target, w)
+    cx = Context(kernel.name, target, w, arguments={b.name: b for b in kernel.buffers})
     parameters: list[str] = []
     for d in kernel.dims:
         cx.bind(d, Value(w.fresh("%d"), I64), 0)
@@ -71,12 +73,11 @@ def _emit_kernel(kernel: Kernel, target: Target, declarations: dict[str, str]) -
     if _checks(kernel.body):
         cx.status = Value("%status", PTR)
         parameters.append("ptr %status")
+    if is_parallel(kernel.body):
+        cx.threads = Value("%threads", I64)
+        parameters.append("i64 %threads")
     emit_body(cx, kernel.body)
-    return _function(f"internal void {_symbol(kernel.name)}({', '.join(parameters)})", w)
-
-
-def _function(head: str, w: Writer) -> str:
-    return "\n".join((f"define {head} nounwind {{", "entry:", *w.allocas, *w.lines, "  ret void", "}", ""))
+    return [*cx.functions, w.function(f"internal void {_symbol(kernel.name)}({', '.join(parameters)})")]
 
 
 def emit_body(cx: Context, body: Body) -> None:
@@ -96,6 +97,9 @@ def _for(cx: Context, s: For) -> None:
         if not isinstance(extent, int):
             raise cx.error(f"the {s.kind} loop over {s.var} needs a constant extent, got {extent}")
         (_vector if s.kind == "vector" and extent > 1 else _unrolled)(cx, s, extent)
+        return
+    if s.kind == "parallel":
+        parallel_loop(cx, s, extent, emit_body)
         return
     count = index_value(cx, extent)
     if count.lanes:
@@ -237,6 +241,11 @@ def _check(cx: Context, s: Check) -> None:
     status = cx.status
     assert status is not None
     with w.when(failed):
+        if cx.at_once:
+            w.effect(
+                "{ i32, i1 }", 0, f"cmpxchg {status.typed}, i32 0, i32 {s.message + 1} monotonic monotonic, align 4"
+            )
+            return
         old = w.effect("i32", 0, f"load i32, {status.typed}, align 4")
         first = w.pure(I1, 0, f"icmp eq {old.typed}, 0", old)
         new = w.pure("i32", 0, f"select {first.typed}, i32 {s.message + 1}, {old.typed}", first, old)
@@ -270,12 +279,14 @@ def _emit_entry(program: Program, target: Target, declarations: dict[str, str]) 
         cx.bind(d, w.effect(I64, 0, f"load i64, {at.typed}, align 8"), 0)
     pointers = _slot_pointers(program, cx)
     kernels = {k.name: k for k in program.kernels}
+    if any(is_parallel(k.body) for k in program.kernels):
+        cx.threads = w.call_effect("tfc_threads", I64, 0)
     for step in program.steps:
         _launch(cx, step, kernels, pointers, {s.buffer.name: s.buffer for s in program.slots})
         if step is not program.steps[-1] and _checks(kernels[step.kernel].body):
             _stop_where_failed(w)
     parameters = ", ".join(f"ptr noalias {p}" for p in ("%slots", "%dims", "%arena", "%status"))
-    return _function(f"void @tfc_run({parameters})", w)
+    return w.function(f"void @tfc_run({parameters})")
 
 
 def _stop_where_failed(w: Writer) -> None:
@@ -324,4 +335,7 @@ def _launch(
     args += [index_value(cx, resolve(cx, d)).typed for d in step.dims]
     if _checks(kernel.body):
         args.append("ptr %status")
+    if is_parallel(kernel.body):
+        assert cx.threads is not None
+        args.append(cx.threads.typed)
     cx.w.emit(f"  call void {_symbol(kernel.name)}({', '.join(args)})")

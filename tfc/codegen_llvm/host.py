@@ -14,6 +14,9 @@ from pathlib import Path
 from tfc.ir.errors import UnsupportedError
 from tfc.passes.target import Target
 
+from .pool import has_pool
+from .pool_process import usable_cores
+
 _V3 = ("avx", "avx2", "fma", "f16c", "bmi", "bmi2", "lzcnt", "popcnt", "sse4.2", "movbe")
 _V4 = (*_V3, "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")
 _V4_EXTRAS = ("avx512bf16", "avx512vbmi", "avx512vbmi2", "avx512vnni", "avx512bitalg", "avx512vpopcntdq")
@@ -76,10 +79,6 @@ def _caches() -> dict[int, int]:
     return sizes
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 @cache
 def _target(level: _Level) -> Target:
     import llvmlite.binding as llvm
@@ -95,10 +94,11 @@ def _target(level: _Level) -> Target:
         level.vector_registers,
         level.fma,
         level.masks,
+        has_pool(llvm.get_process_triple()),
         l1=caches.get(1, Target.l1),
         l2=caches.get(2, Target.l2),
         l3=caches.get(3, caches.get(2, Target.l3)),
-        cores=_cores(),
+        cores=usable_cores(),
     )
 
 

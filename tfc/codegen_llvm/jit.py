@@ -17,6 +17,8 @@ from tfc.passes.target import Target
 
 from . import cache as disk
 from .emit import emit_program
+from .pool import MOST, emit_pool, has_pool
+from .pool_process import Pool, default_threads
 
 OLDEST = (0, 45)
 """The first llvmlite whose LLVM has the forms that the emission uses (`splat` constants)."""
@@ -32,6 +34,7 @@ LEVEL = 3
 _RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 _numbers = itertools.count()
 _starting = threading.Lock()
+_pooling = threading.Lock()
 
 
 @cache
@@ -69,6 +72,50 @@ def _linker() -> Any:
     """The JIT's linker: it loads object images, whatever target they are for. There is one."""
     with _starting:
         return _create_linker()
+
+
+@cache
+def _create_pool() -> Pool:
+    threads = default_threads()
+    triple = _llvm().get_process_triple()
+    ir = emit_pool(triple)
+    image = _image(ir, Target("pool", triple), cached=True)
+    builder = _llvm().JITLibraryBuilder().add_object_img(image).add_current_process()
+    names = ("tfc_threads", "tfc_set_threads", "tfc_parallel", "tfc_pool_child")
+    for name in names:
+        builder.export_symbol(name)
+    linker = _linker()
+    tracker = builder.link(linker, "tfc.pool")
+    for held in (linker, tracker):
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(held))
+    return Pool({name: tracker[name] for name in names}, threads)
+
+
+def _pool() -> Pool:
+    """The pool of this process. Raises UnsupportedError where `TFC_NUM_THREADS` is no number of threads."""
+    with _pooling:
+        return _create_pool()
+
+
+def _has_threads() -> bool:
+    return has_pool(_llvm().get_process_triple())
+
+
+def threads() -> int:
+    """How many threads a run may use, its caller's among them.
+
+    Raises UnsupportedError where `TFC_NUM_THREADS` is no number of threads.
+    """
+    return _pool().threads if _has_threads() else 1
+
+
+def set_threads(n: int) -> None:
+    """Sets how many threads runs that begin from now on may use. Raises UnsupportedError for what is no such number."""
+    most = MOST if _has_threads() else 1
+    if not 1 <= n <= most:
+        raise UnsupportedError(f"the number of threads is {n}; expected one from 1 to {most}")
+    if _has_threads():
+        _pool().threads = n
 
 
 def _machine(target: Target) -> Any:
@@ -110,6 +157,9 @@ class NativeProgram:
         self.object_image = image
         builder = _llvm().JITLibraryBuilder()
         builder.add_object_img(image).add_current_process().export_symbol("tfc_run")
+        if "@tfc_parallel(" in llvm_ir:
+            for symbol, where in _pool().symbols.items():
+                builder.import_symbol(symbol, where)
         tracker = builder.link(_linker(), f"tfc.{next(_numbers)}")
         code = _RUN(tracker["tfc_run"])
         # The code goes when the tracker does, so whoever holds the function holds that.
@@ -139,10 +189,15 @@ def compile_program(program: Program, target: Target, *, cache: bool = True) -> 
     Raises CodegenError for a program that this back end cannot compile.
     """
     ir = emit_program(program, target)
+    return NativeProgram(program.name, target, ir, _image(ir, target, cached=cache))
+
+
+def _image(ir: str, target: Target, *, cached: bool) -> bytes:
+    """The object image of a module, from the disk cache where it is there."""
     name = disk.key(ir, target.triple, target.features, *PASSES, f"O{LEVEL}", _version())
-    image = disk.load(name) if cache else None
+    image = disk.load(name) if cached else None
     if image is None:
         image = compile_text(ir, target)
-        if cache:
+        if cached:
             disk.store(name, image)
-    return NativeProgram(program.name, target, ir, image)
+    return image

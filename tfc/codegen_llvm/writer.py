@@ -51,6 +51,9 @@ def integer(value: int, elem: str = I64) -> Value:
     return Value(str(value), elem)
 
 
+ZERO = integer(0)
+
+
 def vector_constant(values: list[int], elem: str) -> Value:
     return Value(f"<{', '.join(f'{elem} {v}' for v in values)}>", elem, len(values))
 
@@ -195,6 +198,10 @@ class Writer:
         pairs = ", ".join(f"[ {v.text}, %{block} ]" for v, block in incoming)
         return self.effect(elem, lanes, f"phi {type_text(elem, lanes)} {pairs}")
 
+    def function(self, head: str) -> str:
+        """The text of the function whose body was written."""
+        return "\n".join((f"define {head} nounwind {{", "entry:", *self.allocas, *self.lines, "  ret void", "}", ""))
+
     def _pop(self) -> _Scope:
         scope = self._scopes.pop()
         for text in scope.added:
@@ -209,12 +216,12 @@ class Writer:
         self._pop()
 
     @contextmanager
-    def loop(self, extent: Value) -> Iterator[Value]:
+    def loop(self, extent: Value, start: Value = ZERO) -> Iterator[Value]:
         """A counted loop, tested at its end behind a guard; gives the counter."""
         body, latch, done = self.fresh("loop"), self.fresh("latch"), self.fresh("done")
         if not extent.is_constant:
             ahead = self.fresh("ahead")
-            self.branch(self.pure(I1, 0, f"icmp sgt {extent.typed}, 0", extent), ahead, done)
+            self.branch(self.pure(I1, 0, f"icmp sgt {extent.typed}, {start.text}", extent, start), ahead, done)
             self.label(ahead)
             outer = _Scope(self.lines, self.level, conditional=True)
             self._scopes.append(outer)
@@ -222,7 +229,7 @@ class Writer:
         self._scopes.append(_Scope([], self.level + 1))
         self.jump(body)
         self.label(body)
-        counter = self.phi(I64, 0, (integer(0), before), (Value(following, I64), latch))
+        counter = self.phi(I64, 0, (start, before), (Value(following, I64), latch))
         yield counter
         self.jump(latch)
         self.label(latch)

@@ -12,7 +12,7 @@ class Target:
     """A machine to compile for. Cache sizes are in bytes; l1 and l2 are one core's, l3 is shared.
 
     `features` is LLVM's feature string; `vector_registers` counts the architectural registers of `vector_bytes`;
-    `masks` says that vector instructions take masks at no cost.
+    `masks` says that vector instructions take masks at no cost, `threads` that parallel loops may run on several cores.
     """
 
     name: str
@@ -22,6 +22,7 @@ class Target:
     vector_registers: int = 16
     fma: bool = False
     masks: bool = False
+    threads: bool = False
     l1: int = 32 << 10
     l2: int = 512 << 10
     l3: int = 8 << 20

@@ -6,6 +6,7 @@ from .backend import BackEnd, NativeCode
 from .compilation import Compilation, Watch, compile_pure
 from .executable import Executable
 from .session import Session
+from .threads import get_num_threads, set_num_threads
 
 __all__ = [
     "BackEnd",
@@ -15,4 +16,6 @@ __all__ = [
     "Session",
     "Watch",
     "compile_pure",
+    "get_num_threads",
+    "set_num_threads",
 ]

@@ -42,6 +42,12 @@ class BackEnd(Protocol):
     def compile_program(self, program: Program, target: Target) -> NativeCode:
         """The native code of a program."""
 
+    def threads(self) -> int:
+        """How many threads a run may use, its caller's among them."""
+
+    def set_threads(self, n: int) -> None:
+        """Sets that for runs that begin from now on. Raises UnsupportedError for what is no such number."""
+
 
 def back_end() -> BackEnd:
     """The CPU's back end; loaded when something is first compiled."""
