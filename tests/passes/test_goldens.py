@@ -22,7 +22,7 @@ from tfc.passes.fold import Fold
 from tfc.passes.manager import Pass
 from tfc.passes.rewrite import Rewriter, Rule, Site
 from tfc.passes.simplify import RULES, Simplify
-from tfc.passes.turn import TurnVariables
+from tfc.passes.turn import Turn
 
 HERE = Path(__file__).parent
 MARK = "# becomes"
@@ -41,7 +41,7 @@ class Extract:
 
 
 PASSES: dict[str, Pass[Graph]] = {
-    p.name: p for p in (Extract(), Fold(), CommonSubexpressions(), DeadCode(), Decompose(), Simplify(), TurnVariables())
+    p.name: p for p in (Extract(), Fold(), CommonSubexpressions(), DeadCode(), Decompose(), Simplify(), Turn())
 }
 OPTIONS: dict[str, Pass[Graph]] = {
     "fold/limits": Fold(max_bytes=64),

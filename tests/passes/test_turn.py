@@ -10,9 +10,9 @@ import pytest
 from tfc.ir.graph import Graph
 from tfc.ir.interpret_graph import Array, evaluate
 from tfc.ir.text import parse_graph
-from tfc.passes.turn import TurnVariables
+from tfc.passes.turn import Turn
 
-HERE = Path(__file__).parent / "turn-variables"
+HERE = Path(__file__).parent / "turn"
 ROWS = 5
 
 
@@ -36,5 +36,5 @@ def values(graph: Graph) -> list[Array]:
 @pytest.mark.parametrize("path", sorted(HERE.glob("*.ir")), ids=lambda p: p.stem)
 def test_a_turned_graph_means_the_same(path: Path) -> None:
     before = parse_graph(path.read_text().split("# becomes")[0])
-    for x, y in zip(values(before), values(TurnVariables().apply(before)), strict=True):
+    for x, y in zip(values(before), values(Turn().apply(before)), strict=True):
         np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-4)

@@ -15,7 +15,7 @@ from .schedule.cpu import Schedule
 from .share import Share
 from .simplify import Simplify
 from .target import Target
-from .turn import TurnVariables
+from .turn import Turn
 from .vector_math.expand import ExpandMath
 
 GRAPH_PASSES: tuple[Pass[Graph], ...] = (
@@ -26,7 +26,7 @@ GRAPH_PASSES: tuple[Pass[Graph], ...] = (
     Simplify(),
     Fold(),
     CommonSubexpressions(),
-    TurnVariables(),
+    Turn(),
     Simplify(),
     DeadCode(),
 )

@@ -1,4 +1,4 @@
-"""Matrices of variables kept transposed in memory, where few columns would leave most of each vector empty.
+"""Matrices kept transposed in memory, where few columns would leave most of each vector empty.
 
     %w = variable() : float32[784, 10]             %w = transposed_variable() : float32[10, 784]
     %y = matmul(%x, %w)                       ->   %y = matmul(%x, %w) {transpose_b = true}
@@ -6,7 +6,8 @@
     update %w = sub(%w, %d)                        update %w = sub(%w, %d)
 
 Products then go along the depth, which lies side by side in memory, and no run moves the elements. What a variable is
-combined with element by element is turned with it: its gradient, the slots of its optimiser.
+combined with element by element is turned with it: its gradient, the slots of its optimiser. A constant is turned by
+the compiler.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import ClassVar
 
 from tfc.ir.graph import Graph, Node, Value, rebuild
 from tfc.ir.op import REGISTRY, normalize_axes
+from tfc.ir.ops.common import const
 
 MOST_COLUMNS = 16
 """From so many columns on, vectors along them are full on every machine."""
@@ -25,24 +27,26 @@ DEEP = 128
 
 
 @dataclass(frozen=True)
-class TurnVariables:
-    """Turns every variable that a product multiplies with and has few columns, unless something else needs its rows."""
+class Turn:
+    """Turns every matrix that a product multiplies with and has few columns, unless something else needs its rows."""
 
-    name: ClassVar[str] = "turn-variables"
+    name: ClassVar[str] = "turn"
 
     def apply(self, graph: Graph) -> Graph:
         turned: set[Value] = set()
-        for v in _candidates(graph):
+        for v in _candidates(graph, "variable"):
             if v not in turned:
                 turned |= _combined(graph, v)
-        return _turn(graph, turned) if turned else graph
+        constants = set(_candidates(graph, "constant"))
+        return _turn(graph, turned, constants) if turned or constants else graph
 
 
-def _candidates(graph: Graph) -> Iterator[Value]:
+def _candidates(graph: Graph, kind: str) -> Iterator[Value]:
+    """The matrices of few columns that products multiply with."""
     for node in graph.nodes:
         if node.op.name == "matmul" and not node.attrs["transpose_b"]:
             b = node.operands[1]
-            if b.node.op.name == "variable" and b.type.rank == 2 and node.type.rank == 2:
+            if b.node.op.name == kind and b.type.rank == 2 and node.type.rank == 2:
                 rows, columns = b.type.dims
                 if isinstance(rows, int) and isinstance(columns, int) and rows >= DEEP and columns < MOST_COLUMNS:
                     yield b
@@ -87,7 +91,7 @@ def _takes_either_way(node: Node) -> bool:
     return node.op.name == "matmul" or node.op.scalar is not None
 
 
-def _turn(graph: Graph, turned: set[Value]) -> Graph:
+def _turn(graph: Graph, turned: set[Value], constants: set[Value]) -> Graph:
     def rule(new: Graph, node: Node, operands: tuple[Value, ...]) -> Sequence[Value] | None:
         itself = node.results[0] in turned if node.results else False
         if node.op.name == "variable" and itself:
@@ -96,6 +100,8 @@ def _turn(graph: Graph, turned: set[Value]) -> Graph:
         if node.op.name == "matmul":
             a, b = operands
             ta, tb = (node.attrs[f"transpose_{k}"] != (v in turned) for k, v in zip("ab", node.operands, strict=True))
+            if node.operands[1] in constants and not tb:
+                b, tb = const(new, b.node.attrs["value"].T, b.type.dtype), True
             if itself:
                 a, b, ta, tb = b, a, not tb, not ta
             return new.add(node.op, (a, b), {"transpose_a": ta, "transpose_b": tb}, name=node.name).results
