@@ -70,7 +70,7 @@ def distances(a: Access, b: Access, band: Sequence[For], facts: Facts) -> Distan
         for ia, ib in zip(a.index, b.index, strict=True)
         if not symbols_of(ia, ib) & facts.opaque
     ]
-    for _ in range(2):
+    for _ in range(len(band) + 1):  # each digit of an index is found once those above it are
         before = dict(found)
         if not all(_narrow(d, band, inner, found) for d in differences):
             return None

@@ -1,0 +1,138 @@
+"""Convolutions and their filters' gradients as lowering gives them: text, and the values of their dims."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from .kernels import Table
+
+Loops = Iterable[tuple[str, int | str]]
+
+
+@dataclass(frozen=True)
+class Conv:
+    """A convolution: batch, spatial dims of the result, of the filter, channels in and out of a group, groups."""
+
+    n: int | str
+    out: tuple[int | str, ...]
+    taps: tuple[int, ...]
+    c: int
+    f: int
+    stride: int = 1
+    dilation: int = 1
+    groups: int = 1
+    dtype: str = "float32"
+
+    @property
+    def shapes(self) -> tuple[Sequence[int | str], Sequence[int | str], Sequence[int | str]]:
+        """Those of x, which is padded already, of w and of y."""
+        inner = [_size(o, k, self.stride, self.dilation) for o, k in zip(self.out, self.taps, strict=True)]
+        w = (*self.taps, self.c, self.groups * self.f)
+        return (self.n, *inner, self.groups * self.c), w, (self.n, *self.out, self.groups * self.f)
+
+    @property
+    def dims(self) -> str:
+        names = sorted({str(s) for s in (self.n, *self.out) if isinstance(s, str)})
+        return f" dims({', '.join(names)})" if names else ""
+
+    @property
+    def pixels(self) -> list[tuple[str, int | str]]:
+        return [(f"i{d}", e) for d, e in enumerate((self.n, *self.out))]
+
+    @property
+    def window(self) -> list[tuple[str, int | str]]:
+        return [(f"k{d}", e) for d, e in enumerate(self.taps)]
+
+    def forward(self, end: str = "", more: str = "", local: bool = False) -> str:
+        """y from x and w, and statements on it."""
+        x, w, y = self.shapes
+        of_y = buffer("y", self.dtype, y)
+        head = f"{buffer('x', self.dtype, x)} in, {buffer('w', self.dtype, w)} in{more}"
+        at_y, at_x, at_w = self._places(self.pixels, self.window)
+        zero = nest([(f"z{d}", e) for d, e in enumerate(y)], f"y[{index(y, 'z')}] = 0.0:{self.dtype}")
+        loops = [*self.pixels, ("g", self.groups), ("f", self.f), *self.window, ("c", self.c)]
+        sums = nest(loops, f"y[{at_y}] add= mul(x[{at_x}], w[{at_w}])")
+        first = f"alloc {of_y} local stack" if local else ""
+        return f"kernel f({head}{'' if local else f', {of_y} out'}){self.dims} {{ {first} {zero} {sums} {end} }}"
+
+    def filter(self) -> str:
+        """The gradient of w from x and that of y."""
+        x, w, y = self.shapes
+        head = ", ".join(buffer(*b) for b in (("x", self.dtype, x), ("y", self.dtype, y), ("w", self.dtype, w)))
+        head = head.replace(", y:", " in, y:").replace(", w:", " in, w:")
+        at_y, at_x, at_w = self._places(self.pixels, self.window)
+        zero = nest([(f"z{d}", e) for d, e in enumerate(w)], f"w[{index(w, 'z')}] = 0.0:{self.dtype}")
+        loops = [*self.window, ("c", self.c), ("g", self.groups), ("f", self.f), *self.pixels]
+        sums = nest(loops, f"w[{at_w}] add= mul(x[{at_x}], y[{at_y}])")
+        return f"kernel f({head} out){self.dims} {{ {zero} {sums} }}"
+
+    def _places(self, pixels: Loops, window: Loops) -> tuple[str, str, str]:
+        (n, *space), taps = [_var(*p) for p in pixels], [_var(*k) for k in window]
+        g, f, c = _var("g", self.groups), _var("f", self.f), _var("c", self.c)
+        x = [_sum((self.stride, o), (self.dilation, k)) for o, k in zip(space, taps, strict=True)]
+        out, inner = _sum((self.f, g), (1, f)), _sum((self.c, g), (1, c))
+        return (
+            ", ".join((n or "0", *(o or "0" for o in space), out)),
+            ", ".join((n or "0", *x, inner)),
+            ", ".join((*(k or "0" for k in taps), c or "0", out)),
+        )
+
+
+def _size(out: int | str, taps: int, stride: int, dilation: int) -> int | str:
+    beside = (taps - 1) * dilation + 1 - stride
+    return out * stride + beside if isinstance(out, int) else f"{stride}*{out} + {beside}"
+
+
+def _var(name: str, extent: int | str) -> str:
+    return "" if extent == 1 else name
+
+
+def _sum(*terms: tuple[int, str]) -> str:
+    return " + ".join(v if c == 1 else f"{c}*{v}" for c, v in terms if v) or "0"
+
+
+def index(shape: Sequence[int | str], prefix: str) -> str:
+    return ", ".join(_var(f"{prefix}{d}", e) or "0" for d, e in enumerate(shape))
+
+
+def buffer(name: str, dtype: str, shape: Sequence[int | str]) -> str:
+    return f"{name}: {dtype}[{', '.join(map(str, shape))}]"
+
+
+def nest(loops: Loops, body: str) -> str:
+    kept = [(v, e) for v, e in loops if e != 1]
+    return " ".join([*(f"for {v} < {e} {{" for v, e in kept), body, *("}" for _ in kept)])
+
+
+BIAS = """for a0 < n { for a1 < 5 { for a2 < 6 { for a3 < 5 {
+  o[a0, a1, a2, a3] = max(add(y[a0, a1, a2, a3], b[a3]), 0.0:float32)
+} } } }"""
+TWO = ({"n": 2},)
+PLACES = tuple({"n": 1, "p": p, "q": q} for p, q in ((0, 3), (1, 1), (2, 8)))
+
+LAYERS = {
+    "3x3": (Conv("n", (3, 7), (3, 3), 2, 5), ({"n": 0}, {"n": 1}, {"n": 2})),
+    "one image": (Conv(1, (4, 5), (2, 3), 3, 16), ({},)),
+    "one channel": (Conv("n", (3, 4), (3, 3), 1, 8), TWO),
+    "one feature": (Conv("n", (3, 4), (3, 2), 4, 1), TWO),
+    "strided": (Conv("n", (4, 3), (2, 3), 3, 7, stride=2), TWO),
+    "dilated": (Conv("n", (3, 4), (2, 2), 2, 6, dilation=3), TWO),
+    "1x1": (Conv("n", (3, 5), (1, 1), 6, 9), TWO),
+    "1x1 strided": (Conv("n", (3, 5), (1, 1), 6, 9, stride=2), TWO),
+    "1-D": (Conv("n", (9,), (3,), 2, 5), TWO),
+    "3-D": (Conv("n", (2, 3, 2), (2, 2, 2), 2, 5), TWO),
+    "depthwise": (Conv("n", (3, 5), (2, 3), 1, 1, groups=10), TWO),
+    "groups": (Conv("n", (3, 4), (2, 2), 2, 3, groups=3), TWO),
+    "run-time space": (Conv("n", ("p", "q"), (2, 2), 2, 5), PLACES),
+    "one place": (Conv("n", (1, 1), (3, 3), 3, 5), TWO),
+    "float64": (Conv("n", (2, 5), (2, 3), 2, 3, dtype="float64"), TWO),
+}
+CONVOLUTIONS: Table = {
+    **{name: (layer.forward(), dims) for name, (layer, dims) in LAYERS.items()},
+    "bias and relu": (
+        Conv("n", (5, 6), (3, 3), 2, 5).forward(BIAS, ", b: float32[5] in, o: float32[n, 5, 6, 5] out", local=True),
+        TWO,
+    ),
+}
+FILTERS: Table = {f"filter of {name}": (layer.filter(), dims) for name, (layer, dims) in LAYERS.items()}

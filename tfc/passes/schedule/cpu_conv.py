@@ -1,0 +1,282 @@
+"""Convolutions: sums over several loops in a tile of registers, the elements of both factors read where they stand.
+
+Vectors go along the last dim of the result, which lies side by side in one factor at least. The other factor is read
+one element at a time for a whole vector. A tile is some places of the last one or two other dims of the result by some
+vectors; all it adds up stays in registers. Tiles that do not divide a dim overlap.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from tfc.ir.expr import Load, Prim
+from tfc.ir.index import Dim, Index, bounds, product, symbol_name, symbols_of
+from tfc.ir.kernel import Accumulate, Alloc, Body, For, Kernel, Store
+
+from ..target import Target
+from .cpu_loops import merge_siblings, near
+from .gemm import along, extent_of, factor, merge_all, unguarded
+from .loops import merge, reorder, split, unroll, vectorise
+from .nest import ScheduleError, buffer_table, locate, perfect_nest
+from .overlap import overlap
+from .staging import Axis, stage
+
+
+@dataclass(frozen=True)
+class Contraction:
+    """`c[.., r, j] add= a * b` over several loops, and the nest before it that sets c to zero."""
+
+    c: str
+    a: Load
+    b: Load
+    rows: tuple[str, ...]
+    j: str
+    over: tuple[str, ...]
+    around: tuple[str, ...]
+    """The loop over groups, outside of j, where both go along the last dim of c."""
+    zero_rows: tuple[str, ...]
+    zero_j: str
+    dims: tuple[int, ...]
+    """The dims of c that the rows go along."""
+
+
+def find_contraction(k: Kernel) -> Contraction | None:
+    """The sum of products over several loops that a kernel begins with; None where there is none, or a dim is 0."""
+    nests = [s for s in k.body if isinstance(s, For)]
+    if len(nests) < 2 or any(not isinstance(s, (For, Alloc)) for s in k.body):
+        return None
+    zero, product = perfect_nest(nests[0]), perfect_nest(nests[1])
+    match zero[-1].body, product[-1].body:
+        case (Store(buffer=c, index=start),), (
+            Accumulate(buffer=same, index=at, combiner="add", value=Prim(op="mul", args=(left, right))),
+        ) if c == same:
+            factors = factor(left), factor(right)
+        case _:
+            return None
+    if any(loop.extent == 0 for loop in product):
+        return None
+    places = dict(zip(map(symbol_name, at[:-1]), map(symbol_name, start), strict=False))
+    zero_j, columns = symbol_name(start[-1]), _columns(at[-1], product)
+    if zero_j is None or columns is None:
+        return None
+    *group, j = columns
+    loops = [loop.var for loop in product]
+    rows = tuple(v for v in loops if v in places)
+    over = tuple(v for v in loops if v not in places and v not in columns)
+    if not rows or len(rows) + 1 != len(zero) or symbols_of(*at[:-1]) != set(rows):
+        return None
+    for a, b in (factors, factors[::-1]):
+        if a is not None and b is not None and along(b, j) and (along(a, j) or j not in symbols_of(*a.index)):
+            zero_rows, dims = (str(places[v]) for v in rows), (d for d, x in enumerate(at[:-1]) if symbols_of(x))
+            return Contraction(c, a, b, rows, j, over, tuple(group), tuple(zero_rows), zero_j, tuple(dims))
+    return None
+
+
+def _columns(last: Dim, loops: Sequence[For]) -> tuple[str, ...] | None:
+    """The loops that go along the last dim of a result: one, or one over groups and one inside of each."""
+    extents = {loop.var: loop.extent for loop in loops if loop.var in symbols_of(last)}
+    for j, extent in extents.items():
+        around = [v for v in extents if v != j]
+        place = Index.symbol(j) + (Index.symbol(around[0]) * extent if around else 0)
+        if len(around) <= 1 and last == place:
+            return (*around, j)
+    return None
+
+
+def is_conv(k: Kernel, g: Contraction, target: Target) -> bool:
+    """Whether a sum is no matrix product, or one of many rows of two dims and more with a matrix that a cache holds."""
+    if len(g.over) != 1:
+        return len(g.over) > 1
+    size = product(buffer_table(k)[g.b.buffer].shape) * g.b.dtype.size
+    shared = len(g.rows) > 1 and not symbols_of(*g.b.index) & set(g.rows)
+    return shared and isinstance(size, int) and size <= target.l2 // 2
+
+
+LATENCY = 8
+"""Multiplications that start before the first of them has ended: sums that a tile needs to keep the machine busy."""
+STEPS = 64
+"""Steps of a sum that are worth a tile's way into registers and back."""
+MOST = 4
+"""Vectors of a tile along the last dim at most."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A tile in registers: places along each of the last dims but one, and vectors along the last."""
+
+    places: tuple[int, ...]
+    vectors: int
+
+
+def tile_for(extents: Sequence[Dim], columns: Dim, width: int, registers: int) -> Tile:
+    """The tile with the least time, by a count of its multiplications and loads, over all of the result."""
+    vectors = -(-columns // width) if isinstance(columns, int) else MOST
+
+    def time(t: Tile) -> tuple[float, int]:
+        count = math.prod(t.places)
+        step = max(count * t.vectors, count + t.vectors, LATENCY) + 1
+        tiles: float = -(-vectors // t.vectors)
+        # A dim of unknown length is taken as a large one.
+        tiles *= math.prod(-(-e // p) if isinstance(e, int) else 1 / p for e, p in zip(extents, t.places, strict=True))
+        return tiles * step, -t.places[-1]
+
+    found = [
+        Tile(places, v)
+        for v in range(1, min(vectors, MOST) + 1)
+        for places in _places(extents, (registers - v - 1) // v)
+    ]
+    return min(found, key=time)
+
+
+def _places(extents: Sequence[Dim], most: int) -> Iterator[tuple[int, ...]]:
+    """Sizes of tiles of so many places at most."""
+    if not extents:
+        yield ()
+        return
+    last = extents[-1]
+    for p in range(1, min(last if isinstance(last, int) else most, most) + 1):
+        for outer in _places(extents[:-1], most // p):
+            yield (*outer, p)
+
+
+def conv(k: Kernel, g: Contraction, target: Target) -> Kernel:
+    """A sum over several loops: all of it at once where a cache holds what a tile reads, else chunk by chunk."""
+    rows, width = [extent_of(k, v) for v in g.rows[-2:]], target.lanes(g.a.dtype)
+    t = tile_for(rows, extent_of(k, g.j), width, target.vector_registers)
+    steps = product(extent_of(k, v) for v in g.over)
+    if isinstance(steps, int) and steps * t.vectors * target.vector_bytes <= target.l2:
+        return _resident(k, g, t, target)
+    return _chunked(k, g, t, target)
+
+
+def _chunk(k: Kernel, g: Contraction, target: Target) -> tuple[int, int]:
+    """A loop of the sums and how many of its iterations read no more than a cache holds, those before it standing."""
+    inner = len(g.over) - 1
+    for n in range(len(g.over)):
+        size = _bytes_read(k, g, g.over[: n + 1])
+        if size is not None and (size <= target.l2 // 4 or n + 1 >= inner):
+            return n, max(STEPS if n == inner else 1, target.l2 // 4 // size)
+    return (0, 1) if inner else (0, STEPS)
+
+
+def _bytes_read(k: Kernel, g: Contraction, standing: Sequence[str]) -> int | None:
+    """Bytes of both factors that are read while some loops stand still; None where that is not known."""
+    ranges: dict[str, tuple[int | None, int | None]] = dict.fromkeys(standing, (0, 0))
+    for v in (*g.rows, *g.around, g.j, *g.over):
+        extent = extent_of(k, v)
+        ranges.setdefault(v, (0, extent - 1 if isinstance(extent, int) else None))
+    ends = [[bounds(i, ranges)[1] for i in load.index] for load in (g.a, g.b)]
+    known = [[end + 1 for end in at if end is not None] for at in ends]
+    if list(map(len, known)) != list(map(len, ends)):
+        return None
+    return sum(math.prod(sizes) * load.dtype.size for sizes, load in zip(known, (g.a, g.b), strict=True))
+
+
+@dataclass(frozen=True)
+class _Nest:
+    """The loops of a nest that are tiled and those around and inside of the tiles."""
+
+    rows: tuple[str, ...]
+    around: tuple[str, ...]
+    """Loops between those over tiles of rows and of columns."""
+    j: str
+    over: tuple[str, ...] = ()
+
+    @property
+    def inside(self) -> tuple[str, ...]:
+        return (*(f"{v}_i" for v in self.rows), f"{self.j}_v", f"{self.j}_l")
+
+
+def _resident(k: Kernel, g: Contraction, t: Tile, target: Target) -> Kernel:
+    """for tiles { r = 0  for over { r[tile] add= a * b }  c = r }, and what follows in the same loop over rows."""
+    width, outer = target.lanes(g.a.dtype), g.zero_rows[:-2]
+    sums, zero = _Nest(g.rows[-2:], g.around, g.j, g.over), _Nest(g.zero_rows[-2:], (), g.zero_j)
+    extents = [extent_of(k, v) for v in (*sums.rows, g.j)]
+    for depth in range(len(outer)):
+        k = merge_all(k, _loops_in(k, outer[:depth]))
+    blocks = _loops_in(k, outer)
+    for v in blocks:
+        k = _split(k, v, t.places[0])
+    k = merge_all(k, [f"{v}_t" for v in blocks])
+    for v in g.around:
+        zero = replace(zero, around=(f"{g.zero_j}_{v}",), j=f"{g.zero_j}_{g.j}")
+        k = split(k, g.zero_j, _static(extents[-1]), outer=zero.around[0], inner=zero.j)
+    for tiled in (_row_tiles, _column_tiles):
+        k, first = tiled(k, zero, t, width)
+        k, second = tiled(k, sums, t, width)
+        for z, v in zip(first, second, strict=True):
+            k = merge(k, z, v)
+    for z, extent, size in zip((*zero.rows, zero.j), extents, (*t.places, t.vectors * width), strict=True):
+        if isinstance(extent, int) and extent > size and extent % size:
+            k = overlap(k, f"{z}_t", extent, size)
+    k = stage(k, g.c, name=f"{g.c}_r", at=f"{zero.j}_t", space="register", layout=_layout(k, g, width))
+    for v in (f"{zero.j}_l", *(f"{z}_i" for z in reversed(zero.rows))):
+        k = unguarded(k, v)
+    k = _in_registers(k, g, sums, zero.inside)
+    return near(merge_siblings(k, [f"{v}_i" for v in blocks[2:]]))
+
+
+def _chunked(k: Kernel, g: Contraction, t: Tile, target: Target) -> Kernel:
+    """c = 0  for chunks { for tiles { r = 0  for over { r[tile] add= a * b }  c add= r } }"""
+    width, (n, count) = target.lanes(g.a.dtype), _chunk(k, g, target)
+    first = g.over[n]
+    k = split(k, first, count, outer=f"{first}_c", inner=f"{first}_k", tail="short")
+    nest = _Nest(g.rows[-2:], g.around, g.j, (f"{first}_k", *g.over[n + 1 :]))
+    k = reorder(k, [*g.over[:n], f"{first}_c", *g.rows, *g.around, g.j, *nest.over])
+    k = _split(k, nest.rows[0], t.places[0])
+    k, _ = _row_tiles(k, nest, t, width)
+    k, _ = _column_tiles(k, nest, t, width)
+    name = f"{g.c}_r"
+    k = stage(k, g.c, name=name, around=nest.over[0], space="register", fresh=True, layout=_layout(k, g, width))
+    return _in_registers(k, g, nest, [f"{name}_in{d}" for d in range(len(nest.inside))])
+
+
+def _static(extent: Dim) -> int:
+    if isinstance(extent, int):
+        return extent
+    raise ScheduleError("conv", str(extent), "a group of channels has no fixed size")
+
+
+def _loops_in(k: Kernel, around: Sequence[str]) -> list[str]:
+    """The loops that stand side by side in a loop, the last of those given, or in the kernel."""
+    body: Body = locate(k, around[-1], "conv").loop.body if around else k.body
+    return [s.var for s in body if isinstance(s, For)]
+
+
+def _layout(k: Kernel, g: Contraction, width: int) -> tuple[Axis, ...]:
+    d = len(buffer_table(k)[g.c].shape) - 1
+    return (*(Axis(at) for at in g.dims[-2:]), Axis(d, step=width), Axis(d, count=width))
+
+
+def _split(k: Kernel, v: str, size: int) -> Kernel:
+    return split(k, v, size, outer=f"{v}_t", inner=f"{v}_i", tail="mask")
+
+
+def _row_tiles(k: Kernel, nest: _Nest, t: Tile, width: int) -> tuple[Kernel, Sequence[str]]:
+    """A nest, in which the first rows are split, with the loops over tiles of the others outermost, and these."""
+    for v, size in zip(nest.rows[1:], t.places[1:], strict=True):
+        k = _split(k, v, size)
+    outer = (*(f"{v}_t" for v in nest.rows[1:]), *nest.around)
+    return reorder(k, [*outer, *nest.over, *(f"{v}_i" for v in nest.rows), nest.j]), outer
+
+
+def _column_tiles(k: Kernel, nest: _Nest, t: Tile, width: int) -> tuple[Kernel, Sequence[str]]:
+    """A nest with the loop over tiles of columns outside of what is in the tiles of rows, and that loop."""
+    k = split(k, nest.j, t.vectors * width, outer=f"{nest.j}_t", inner=f"{nest.j}_b", tail="mask")
+    k = split(k, f"{nest.j}_b", width, outer=f"{nest.j}_v", inner=f"{nest.j}_l")
+    return reorder(k, [f"{nest.j}_t", *nest.over, *nest.inside]), (f"{nest.j}_t",)
+
+
+def _in_registers(k: Kernel, g: Contraction, nest: _Nest, start: Sequence[str]) -> Kernel:
+    """The sums of a tile in registers, without jumps or conditions between them."""
+    k = unguarded(k, f"{nest.j}_l", "mask")
+    for v in reversed(nest.rows):
+        k = unguarded(k, f"{v}_i", "clamp")
+    out = [f"{g.c}_r_out{n}" for n in range(len(nest.inside))]
+    for *loops, lanes in (start, nest.inside, out):
+        k = vectorise(k, lanes)
+        for v in loops:
+            k = unroll(k, v)
+    return k
