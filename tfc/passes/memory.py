@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from tfc.ir.index import Dim, maximum, subs
-from tfc.ir.kernel import Alloc, Body, Buffer, Kernel, Launch, Program, Slot, Stmt, map_body, rename
+from tfc.ir.kernel import Alloc, Body, Buffer, For, Kernel, Launch, Program, Slot, Stmt, map_body, rename, walk
 
 ALIGN = 64
 """Bytes: a cache line, and the widest vector."""
@@ -21,6 +21,8 @@ class PlanMemory:
     """Gives local buffers of kernels that are too large for the stack a slot, and all slots of the arena their places.
 
     alloc t: float32[n, 784] local stack    ->    an argument t: float32[n, 784] local arena align(64) at(4096)
+
+    What is allocated in a parallel loop is private to its threads; the place in the arena is that of the calling one.
     """
 
     name: ClassVar[str] = "plan-memory"
@@ -59,9 +61,22 @@ def _with_scratch(kernel: Kernel) -> tuple[Kernel, list[Buffer]]:
     body = map_body(kernel.body, statement)
     if not moved:
         return kernel, []
-    body = rename(body, {old: new.name for old, new in moved.items()})
+    body = rename(_with_private(kernel, body, moved.keys()), {old: new.name for old, new in moved.items()})
     arguments = tuple(replace(b, role="out") for b in moved.values())
     return replace(kernel, buffers=(*kernel.buffers, *arguments), body=body), list(moved.values())
+
+
+def _with_private(kernel: Kernel, body: Body, moved: Collection[str]) -> Body:
+    """A body whose parallel loops name what was allocated in them: each thread needs a copy of its own."""
+    loops = {s.var: s.body for s in walk(kernel.body) if isinstance(s, For) and s.kind == "parallel"}
+
+    def statement(s: Stmt) -> Stmt:
+        if not isinstance(s, For) or s.var not in loops:
+            return s
+        inside = (x.buffer.name for x in walk(loops[s.var]) if isinstance(x, Alloc))
+        return replace(s, private=tuple(name for name in inside if name in moved))
+
+    return map_body(body, statement)
 
 
 def _fits_stack(b: Buffer) -> bool:
