@@ -11,6 +11,7 @@ from tfc.ir.kernel import Accumulate, Body, Store
 from tfc.ir.op import broadcast_index, normalize_axes
 from tfc.ir.types import Shape, int64
 
+from .attention_nest import attention
 from .stages import Plan, Stage, StageBuilder
 from .totals import Total
 from .window_nests import WINDOW_TEMPLATES
@@ -125,6 +126,7 @@ def _concat(b: StageBuilder, node: Node, value: Value) -> Stage:
 
 TEMPLATES: dict[str, Callable[[StageBuilder, Node, Value], Stage]] = {
     **WINDOW_TEMPLATES,
+    "attention": attention,
     "concat": _concat,
     "gemm": _gemm,
     "scatter_add": _scatter_add,

@@ -261,6 +261,27 @@ def networks() -> list[Case]:
     return out
 
 
+def attention() -> list[Case]:
+    """With the keys transposed or not, and no, one or several steps from products to probabilities."""
+    several = (("mul", -1, 3), ("select", 5, -1, 6), ("sub", 4, -1), ("tanh", -1))
+    out = []
+    for q, k, v, swap, steps in (
+        ((3, 2), (4, 2), (4, 5), True, ()),
+        ((1, 1), (1, 1), (1, 1), False, several),
+        ((2, 3), (0, 3), (0, 4), True, several),
+        ((2, 3, 4), (2, 5, 4), (2, 5, 3), True, several),
+        ((4, 3), (5, 3), (5, 2), False, (("add", -1, 3),)),
+        ((3, 1, 2, 4), (2, 3, 4), (1, 2, 3, 1), True, (("add", -1, 3),)),
+    ):
+        whole = (q[-2], k[-2])
+        others = [floats(), floats(k[-2]), bools(q[-2], 1), floats(*whole)] if steps == several else [floats(2, *whole)]
+        keys = floats(*k) if swap else np.swapaxes(floats(*k), -1, -2)
+        operands = [floats(*q), keys, floats(*v), *(others if steps else [])]
+        slopes = tuple(n for n, x in enumerate(operands) if x.dtype.kind == "f")
+        out += [Case("attention", operands, {"transpose_k": swap, "steps": steps}, slopes)]
+    return out
+
+
 def windows() -> list[Case]:
     out = []
     for op, shapes, attrs, slopes in window_rows():
@@ -293,4 +314,4 @@ def others() -> list[Case]:
     return [*out, Case("assign", [bools(3), bools(3)])]
 
 
-CASES = [*unary(), *binary(), *reductions(), *arrays(), *parts(), *networks(), *windows(), *others()]
+CASES = [*unary(), *binary(), *reductions(), *arrays(), *parts(), *networks(), *attention(), *windows(), *others()]

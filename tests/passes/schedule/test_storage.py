@@ -21,6 +21,7 @@ from tfc.passes.schedule import (
     shrink,
     split,
 )
+from tfc.passes.schedule.storage import permute
 
 Same = Callable[..., None]
 SIZES = [{"n": n} for n in (0, 1, 3, 4, 5, 7, 8, 13)]
@@ -103,6 +104,17 @@ def test_shrink_moves_scratch_that_each_iteration_fills(same: Same) -> None:
         parallelise(k, "i")
     with pytest.raises(ScheduleError, match="may share a value"):
         shrink(parse_kernel(SCRATCH.replace("j < 6", "j < 5")), "t", "i")
+
+
+def test_permute(same: Same) -> None:
+    before = parse_kernel(ROWS)
+    after = permute(before, "t", (1, 0))
+    assert shapes(after) == {"t": ["6", "n"], "s": ["n"]}
+    same(before, after, *SIZES)
+    assert permute(after, "t", (1, 0)) == before
+    for order in ((0,), (0, 0), (0, 2)):
+        with pytest.raises(ScheduleError, match="is no order of its 2 dims"):
+            permute(before, "t", order)
 
 
 def test_expand_lets_a_loop_be_distributed(same: Same) -> None:

@@ -206,3 +206,42 @@ kernel shifted(x: float32[n] in, y: float32[8] inout) dims(n) {
 def test_refusals(text: str, var: str, outside: str, why: str) -> None:
     with pytest.raises(ScheduleError, match=why):
         unguard(kernel(text), var, outside=outside)
+
+
+RUNNING = """
+kernel running(x: float32[n, m] in, y: float32[n] out) dims(n, m) {
+  for io < floordiv(n + 3, 4) {
+    alloc t: float32[4] local stack
+    alloc s: float32[4, 8] local stack
+    for i < 4 { if lt(@(i + 4*io), @(n)) { t[i] = 0.0:float32 } }
+    for b < floordiv(m + 7, 8) {
+      for i2 < 4 { if lt(@(4*io + i2), @(n)) { for j2 < min(8, m - 8*b) { s[i2, j2] = 0.0:float32 } } }
+      for i3 < 4 { if lt(@(4*io + i3), @(n)) {
+        for j3 < min(8, m - 8*b) { s[i3, j3] add= x[4*io + i3, 8*b + j3] }
+      } }
+      for i4 < 4 { if lt(@(4*io + i4), @(n)) { t[i4] = mul(t[i4], 2.0:float32) } }
+      for i5 < 4 { if lt(@(4*io + i5), @(n)) { for j5 < min(8, m - 8*b) { t[i5] add= s[i5, j5] } } }
+    }
+    for l < 4 { if lt(@(4*io + l), @(n)) { y[4*io + l] = t[l] } }
+  }
+}
+"""
+LOOPS = ("i", "i2", "i3", "i4", "i5")
+
+
+def test_loops_that_read_what_each_other_writes_lose_their_conditions_together(same: Same) -> None:
+    k = kernel(RUNNING)
+    out = unguard(k, *LOOPS, outside="clamp")
+    assert print_kernel(out).count("if ") == 1
+    same(k, out, *({"n": n, "m": m} for n in (1, 4, 7) for m in (0, 1, 8, 11)))
+    with pytest.raises(ScheduleError, match="t may not have been written where the condition fails"):
+        unguard(k, "i4")
+    scaled = unguard(unguard(k, "i"), "i4")
+    with pytest.raises(ScheduleError, match=r"t\[i4\] is read where the condition may fail"):
+        unguard(scaled, "i2", "i3", "i5", outside="clamp")
+
+
+def test_what_is_stored_first_for_fewer_elements_than_are_read() -> None:
+    text = RUNNING.replace("j5 < min(8, m - 8*b)", "j5 < 8")
+    with pytest.raises(ScheduleError, match="s may not have been written where the condition fails"):
+        unguard(kernel(text), *LOOPS, outside="clamp")

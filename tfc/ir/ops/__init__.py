@@ -1,5 +1,19 @@
 """The ops, one declaration each; importing this package fills the registry."""
 
-from . import array, common, conv, gather, linalg, math, nn, parts, pool, random, reduce, state
+from . import array, attention, common, conv, gather, linalg, math, nn, parts, pool, random, reduce, state
 
-__all__ = ["array", "common", "conv", "gather", "linalg", "math", "nn", "parts", "pool", "random", "reduce", "state"]
+__all__ = [
+    "array",
+    "attention",
+    "common",
+    "conv",
+    "gather",
+    "linalg",
+    "math",
+    "nn",
+    "parts",
+    "pool",
+    "random",
+    "reduce",
+    "state",
+]

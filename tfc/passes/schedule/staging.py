@@ -225,18 +225,33 @@ def _copy_out(s: _Staged, combiner: str | None) -> Body:
     return s.copying("out", back, lambda _: ())
 
 
-def unguard(k: Kernel, var: str, *, outside: Outside = "refuse") -> Kernel:
-    """The condition that is the body of a loop removed, where what it kept from being computed is never looked at.
+def unguard(k: Kernel, *loops: str, outside: Outside = "refuse") -> Kernel:
+    """The conditions that are the bodies of loops removed, where what they kept from being computed is never looked at.
 
         for i < 6 { if 6*io + i < n { t[i] = p[i] + 1.0 } }  for j < 6 { if 6*io + j < n { y[6*io + j] = t[j] } }
         -> for i < 6 { t[i] = p[i] + 1.0 }                   for j < 6 { if 6*io + j < n { y[6*io + j] = t[j] } }
 
     All accesses must stay inside, read only memory that was written, and write only local buffers that are read under
-    the same condition. A micro-kernel on zero-filled panels loses its masks so. Loads that would be outside are
-    refused, read the last element instead (`clamp`: `p[min(6*io + i, n - 1)]`), or are masked alone (`mask`:
-    `select(6*io + i < n, p[6*io + i], 0.0)`).
+    the same condition, in these loops or elsewhere. A micro-kernel on zero-filled panels loses its masks so. Loads that
+    would be outside are refused, read the last element instead (`clamp`: `p[min(6*io + i, n - 1)]`), or are masked
+    alone (`mask`: `select(6*io + i < n, p[6*io + i], 0.0)`).
     """
-    place = locate(k, var, "unguard")
+    before, around = k, list[str]()
+    for var in loops:
+        place = locate(before, var, "unguard")
+        body = _without_condition(before, place, outside)
+        k = replace_loop(k, var, lambda s, body=body: (replace(s, body=body),))  # type: ignore[misc]
+        around += [loop.var for loop in (*place.outer, place.loop)]
+    for var in loops:
+        _check_written(k, locate(k, var, "unguard"))
+    for var in dict.fromkeys(around):
+        check_independent(k, var, "unguard")
+    return k
+
+
+def _without_condition(k: Kernel, place: Place, outside: Outside) -> Body:
+    """The body of a loop without the condition that it is, if nothing that is written where that fails is read."""
+    var = place.loop.var
     match place.loop.body:
         case (If(condition=condition, then=then, orelse=()),) if is_index_condition(condition):
             pass
@@ -246,9 +261,8 @@ def unguard(k: Kernel, var: str, *, outside: Outside = "refuse") -> Kernel:
         raise ScheduleError("unguard", var, "there is more than loops, stores and accumulations under the condition")
     outer = (*place.outer, place.loop)
     table, own = buffer_table(k), allocated(then)
-    uses = list(accesses(then))
     moved: dict[tuple[str, Shape], Expr] = {}
-    for a in uses:
+    for a in accesses(then):
         facts = facts_at(k, (*outer, *a.loops), (*place.guards, *a.guards))
         if out_of_bounds(a.index, table[a.buffer].shape, facts):
             inside = None if a.writes else _kept_inside(a, table[a.buffer], place.loop, condition, facts, outside)
@@ -256,22 +270,37 @@ def unguard(k: Kernel, var: str, *, outside: Outside = "refuse") -> Kernel:
                 at = ", ".join(map(str, a.index))
                 raise ScheduleError("unguard", var, f"{a.buffer}[{at}] may be outside without it")
             moved[a.buffer, a.index] = inside
-    for a in uses:
+    for a in accesses(then):
         if a.writes and a.buffer not in own:
             _check_unseen(k, place, replace(a, loops=(*outer, *a.loops)), condition)
-    for a in uses:
-        read = a.kind != "store" and a.buffer not in own and table[a.buffer].role in ("local", "out")
-        if read and not filled_first(k, table[a.buffer]):
-            raise ScheduleError("unguard", var, f"{a.buffer} may not have been written where the condition fails")
 
     def expr(e: Expr) -> Expr:
         return moved.get((e.buffer, e.index), e) if isinstance(e, Load) else e
 
-    body = map_body(then, lambda s: s, expr) if moved else then
-    k = replace_loop(k, var, lambda s: (replace(s, body=body),))
-    for loop in outer:
-        check_independent(k, loop.var, "unguard")
-    return k
+    return map_body(then, lambda s: s, expr) if moved else then
+
+
+def _check_written(k: Kernel, place: Place) -> None:
+    """Raises ScheduleError unless all local elements that a loop reads were written before."""
+    table, own = buffer_table(k), allocated(place.loop.body)
+    for a in accesses(place.loop.body):
+        b = table[a.buffer]
+        read = a.kind != "store" and a.buffer not in own and b.role in ("local", "out")
+        if read and not filled_first(k, b) and not _stored_before(k, place, a):
+            raise ScheduleError(
+                "unguard", place.loop.var, f"{b.name} may not have been written where the condition fails"
+            )
+
+
+def _stored_before(k: Kernel, place: Place, a: Access) -> bool:
+    """Whether all that an access below a loop reads is stored first in the same iteration of a loop around that one."""
+    b = buffer_table(k)[a.buffer]
+    for n, around in enumerate(place.outer):
+        facts = facts_at(k, place.outer[: n + 1], place.guards)
+        box = window([replace(a, loops=(*place.outer[n + 1 :], place.loop, *a.loops))], b, facts)
+        if covered_first(around.body, b, box, facts):
+            return True
+    return False
 
 
 def _kept_inside(a: Access, b: Buffer, loop: For, condition: Expr, facts: Facts, outside: Outside) -> Expr | None:

@@ -62,7 +62,10 @@ def place(k: Kernel, buffer: str, space: str, *, align: int = 0) -> Kernel:
 
 
 def permute(k: Kernel, buffer: str, order: Sequence[int]) -> Kernel:
-    """A local buffer with its dims in another order: `alloc t: float32[6, 8]; t[i, j]  ->  alloc t: float32[8, 6]; t[j, i]`."""
+    """A local buffer with its dims in another order.
+
+    alloc t: float32[6, 8]; .. t[i, j] ..  ->  alloc t: float32[8, 6]; .. t[j, i] ..
+    """
     old = _local(k, buffer, "permute")
     if sorted(order) != list(range(len(old.shape))) or old.strides is not None:
         raise ScheduleError("permute", buffer, f"{tuple(order)} is no order of its {len(old.shape)} dims")

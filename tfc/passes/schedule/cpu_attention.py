@@ -1,0 +1,219 @@
+"""Attention: blocks of queries against blocks of keys.
+
+The rows of a block lie in the lanes of vectors, so that the largest score and the sum of a row need no steps across
+lanes, and keys and values are read where they stand: the scores' tile takes one element of a key for a whole vector of
+queries, that of the result one probability for a whole vector of values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tfc.ir.expr import Prim
+from tfc.ir.index import symbols_of
+from tfc.ir.kernel import Accumulate, Alloc, For, If, Kernel, Stmt, Store, walk
+
+from ..target import Target
+from .gemm import at_most, unguarded
+from .loops import distribute, merge, reorder, split, unroll, vectorise
+from .nest import accesses, buffer_table, locate, perfect_nest
+from .staging import Axis, stage, unguard
+from .storage import expand, permute, shrink
+
+VECTORS = 2
+"""Vectors of rows in a block."""
+
+
+@dataclass(frozen=True)
+class Attention:
+    """The attention in a kernel: its loops over rows and over blocks of keys, and its local buffers."""
+
+    row: str
+    block: str
+    query: str
+    scores: str
+    result: str
+    locals: tuple[str, ...]
+
+
+def find_attention(k: Kernel) -> Attention | None:
+    """The attention that a kernel begins with; None where there is none, a dim is 0, or rows have keys of their own."""
+    first = next((s for s in k.body if isinstance(s, For)), None)
+    if first is None:
+        return None
+    row = perfect_nest(first)[-1]
+    allocs = tuple(s.buffer.name for s in row.body if isinstance(s, Alloc))
+    match [s for s in row.body if not isinstance(s, Alloc)]:
+        case [For() as q, Store(), Store(), For() as o, For() as block, Store(), For()]:
+            pass
+        case _:
+            return None
+    match block.body:
+        case (For() as zero, For() as product, *_, For() as last) if all(map(_is_product, (product, last))):
+            pass
+        case _:
+            return None
+    query, result, scores = (_written(s) for s in (q, o, zero))
+    read = [a for s in (product, last) for a in accesses((s,)) if a.buffer not in allocs]
+    empty = any(isinstance(s, For) and s.extent == 0 for s in walk(k.body))
+    if empty or any(row.var in symbols_of(*a.index) for a in read):
+        return None
+    return Attention(row.var, block.var, query, scores, result, allocs)
+
+
+def _is_product(s: For) -> bool:
+    """Whether a loop adds up products in a perfect nest of two."""
+    match perfect_nest(s):
+        case [_, For(body=(Accumulate(combiner="add", value=Prim(op="mul")),))]:
+            return True
+    return False
+
+
+def _written(s: Stmt) -> str:
+    return next(x.buffer for x in walk((s,)) if isinstance(x, (Store, Accumulate)))
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """How attention is cut: vectors of rows in a block, keys of a tile of scores, rows and vectors of the result's."""
+
+    width: int
+    vectors: int
+    keys: int
+    rows: int
+    columns: int
+
+    @property
+    def block(self) -> int:
+        return self.width * self.vectors
+
+
+def tiles_for(k: Kernel, a: Attention, target: Target) -> Tiles:
+    """Half of the registers hold sums: enough to hide the latency of an addition."""
+    width = target.lanes(buffer_table(k)[a.scores].dtype)
+    vectors = at_most(k, a.row, VECTORS, width)
+    sums = target.vector_registers // 2
+    of_result = buffer_table(k)[a.result].shape[0]
+    columns = 4 if target.vector_registers > 16 else 2
+    while columns > 1 and isinstance(of_result, int) and of_result <= columns // 2 * width:
+        columns //= 2
+    return Tiles(width, vectors, sums // vectors, min(sums // columns, width * vectors), columns)
+
+
+def attention(k: Kernel, a: Attention, target: Target) -> Kernel:
+    """for rows { q packed  for keys { tiles of scores, with their largest  exp, sums  tiles of the result }  y }"""
+    t = tiles_for(k, a, target)
+    k, around, inside = row_blocks(k, a, t.block)
+    guarded = [v for v in (*around[:-1], *inside) if isinstance(locate(k, v, "attention").loop.body[0], If)]
+    k = unguard(k, *guarded, outside="clamp")
+    zero, product, *steps, _, most = inside[:-8]
+    exponential, total, sums = inside[-3:]
+    k = _scores(k, a, (zero, product, *steps, most), t)
+    k = _row_sums(k, exponential, total, t)
+    return _result(k, a, sums, t)
+
+
+def _inner(k: Kernel, var: str) -> list[str]:
+    return [loop.var for loop in perfect_nest(locate(k, var, "attention").loop)[1:]]
+
+
+def _lanes(k: Kernel, var: str, width: int) -> tuple[Kernel, tuple[str, str]]:
+    """A loop over rows in vectors."""
+    return split(k, var, width, outer=f"{var}_v", inner=f"{var}_l"), (f"{var}_v", f"{var}_l")
+
+
+def _scores(k: Kernel, a: Attention, rows: Sequence[str], t: Tiles) -> Kernel:
+    """for tile { r = 0  for d { for j { r[j] add= q * k } }  r = steps(r)  n max= r  s = r }"""
+    keys, vectors, lanes = list[str](), list[str](), list[str]()
+    for row in rows:
+        key, *depth = _inner(k, row)
+        k, (vector, lane) = _lanes(k, row, t.width)
+        k = split(k, key, t.keys, outer=f"{key}_t", inner=f"{key}_j", tail="mask")
+        k = reorder(k, [f"{key}_t", *depth, f"{key}_j", vector, lane])
+        keys, vectors, lanes = [*keys, key], [*vectors, vector], [*lanes, lane]
+    first = f"{keys[0]}_t"
+    for v in keys[1:]:
+        k = merge(k, first, f"{v}_t")
+    layout = (Axis(0), Axis(1, step=t.width), Axis(1, count=t.width))
+    name = f"{a.scores}_r"
+    k = stage(k, a.scores, name=name, at=first, space="register", layout=layout)
+    for v in keys[:2]:
+        k = unguarded(k, f"{v}_j", "clamp")
+    for v in (*lanes, f"{name}_out2"):
+        k = vectorise(k, v)
+    for v in (*(f"{v}_j" for v in keys), *vectors, f"{name}_out0", f"{name}_out1"):
+        k = unroll(k, v)
+    return k
+
+
+def _row_sums(k: Kernel, exponential: str, total: str, t: Tiles) -> Kernel:
+    """for j { s = exp(s - t)  l add= s }"""
+    keys = list[str]()
+    for row in (exponential, total):
+        (key,) = _inner(k, row)
+        k, (vector, lane) = _lanes(k, row, t.width)
+        k = reorder(k, [key, vector, lane])
+        k = unroll(vectorise(k, lane), vector)
+        keys.append(key)
+    return merge(k, *keys)
+
+
+def _result(k: Kernel, a: Attention, row: str, t: Tiles) -> Kernel:
+    """for tile { r = o  for j { r[i, e] add= s[j, i] * v[j, e] }  o = r }"""
+    key, e = _inner(k, row)
+    k = split(k, row, t.rows, outer=f"{row}_t", inner=f"{row}_i")
+    k = split(k, e, t.width * t.columns, outer=f"{e}_t", inner=f"{e}_b", tail="mask")
+    k = split(k, f"{e}_b", t.width, outer=f"{e}_v", inner=f"{e}_l")
+    k = reorder(k, [f"{row}_t", f"{e}_t", key, f"{row}_i", f"{e}_v", f"{e}_l"])
+    name = f"{a.result}_r"
+    layout = (Axis(0), Axis(1, step=t.width), Axis(1, count=t.width))
+    k = stage(k, a.result, name=name, around=key, space="register", layout=layout)
+    k = unguarded(k, f"{e}_l", "mask")
+    for v in (f"{e}_l", f"{name}_in2", f"{name}_out2"):
+        k = vectorise(k, v)
+    for v in (f"{row}_i", f"{e}_v", *(f"{name}_{way}{n}" for way in ("in", "out") for n in (0, 1))):
+        k = unroll(k, v)
+    return k
+
+
+def row_blocks(k: Kernel, a: Attention, rows: int) -> tuple[Kernel, list[str], list[str]]:
+    """Blocks of rows around everything; the loops over the rows of a block, outside of the blocks of keys and inside.
+
+    for i { alloc s  S  for b { T  U } }  ->  for io { alloc s  for i { S }  for b { for i { T }  for i { U } } }
+    """
+    for name in a.locals:
+        k = expand(k, name, a.row)
+    k, around = fission(k, a.row)
+    (keys,) = (v for v in around if _only(k, v) == a.block)
+    k = reorder(k, [a.block, keys])
+    k, inside = fission(k, keys)
+    around.remove(keys)
+    for v in (*around, *inside):
+        k = split(k, v, rows, outer=f"{v}_o", inner=f"{v}_i", tail="mask")
+    for v in inside[1:]:
+        k = merge(k, f"{keys}_o", f"{v}_o")
+    k = reorder(k, [f"{keys}_o", a.block])
+    first, *others = around
+    for v in [*others[:3], keys, *others[3:]]:
+        k = merge(k, f"{first}_o", f"{v}_o")
+    for name in a.locals:
+        k = shrink(k, name, f"{first}_o")
+    for name in (a.query, a.scores):
+        k = permute(k, name, (1, 0))
+    return k, [f"{v}_i" for v in around], [f"{v}_i" for v in inside]
+
+
+def _only(k: Kernel, var: str) -> str:
+    """The loop that a loop is perfectly nested around, or no name."""
+    body = locate(k, var, "attention").loop.body
+    return body[0].var if len(body) == 1 and isinstance(body[0], For) else ""
+
+
+def fission(k: Kernel, var: str) -> tuple[Kernel, list[str]]:
+    """A loop cut apart at every statement of its body, and the names of the loops."""
+    names = [var]
+    while len(locate(k, names[-1], "fission").loop.body) > 1:
+        names.append(f"{var}_{len(names)}")
+        k = distribute(k, names[-2], 1, second=names[-1])
+    return k, names
