@@ -7,6 +7,7 @@ from .short_rows import rows_in_lanes
 from .simplify import simplify_kernel
 from .staging import Axis, stage, unguard
 from .storage import compute_at, expand, forward, inline, place, shrink
+from .transposed import tiled_across
 from .views import flatten, fuse
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "simplify_kernel",
     "split",
     "stage",
+    "tiled_across",
     "unguard",
     "unroll",
     "vectorise",

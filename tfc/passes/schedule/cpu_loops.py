@@ -20,10 +20,15 @@ from .nest import ScheduleError, accesses, bodies_of, buffer_table, let_names, l
 from .short_rows import rows_in_lanes
 from .staging import Axis, stage
 from .storage import forward, shrink
+from .transposed import tiled_across
 from .views import flatten
 
 SHORT = 4
 """Vectors in a row that is short: adding up lanes at its end takes longer than its elements."""
+LINE = 64
+"""Bytes of a cache line, which a row of a tile should fill."""
+SQUARE = 32
+"""Rows and lanes of a tile at most: the code of larger ones takes long to compile, and is no faster."""
 CHAINS = 4
 """Independent vectors of a reduction: enough to hide the latency of an addition."""
 
@@ -166,17 +171,17 @@ def _perfect_nests(body: Body) -> Iterator[list[For]]:
 
 
 def _vector_nest(k: Kernel, nest: list[str], target: Target) -> Kernel:
-    while len(nest) > 1:
-        into = f"{nest[-2]}_{nest[-1]}"
-        flat = attempt(k, flatten, nest[-2], nest[-1], into=into)
-        if flat is k:
-            break
-        k, nest = flat, [*nest[:-2], into]
+    k, nest = _flattened(k, nest)
     k, nest = _contiguous_last(k, nest)
     loop = locate(k, nest[-1], "vectorise").loop
     width = target.vector_bytes // _widest(k, loop)
     if loop.extent == 1 or width < 2:
         return k
+    across = _transposed(k, nest, loop)
+    if across is not None:
+        tiled = attempt(k, _tiled, across, loop, width)
+        if tiled is not k:
+            return tiled
     writes = [s for s in walk(loop.body) if isinstance(s, (Store, Accumulate))]
     outside = [_is_fixed(s, loop) for s in writes]
     if all(outside):
@@ -188,6 +193,56 @@ def _vector_nest(k: Kernel, nest: list[str], target: Target) -> Kernel:
         if columns is not k:
             return columns
     return attempt(k, _elements, loop, width)
+
+
+def _flattened(k: Kernel, nest: list[str]) -> tuple[Kernel, list[str]]:
+    """A nest with each two loops over adjacent dims as one."""
+    at = len(nest) - 2
+    while at >= 0:
+        into = f"{nest[at]}_{nest[at + 1]}"
+        flat = attempt(k, flatten, nest[at], nest[at + 1], into=into)
+        if flat is not k:
+            k, nest = flat, [*nest[:at], into, *nest[at + 2 :]]
+        at -= 1
+    return k, nest
+
+
+def _transposed(k: Kernel, nest: Sequence[str], loop: For) -> str | None:
+    """The loop around an innermost one along which some buffer lies that the innermost one goes across."""
+    table = buffer_table(k)
+    for a in accesses(loop.body):
+        if a.buffer in table:
+            flat = _flat(table[a.buffer], a.index)
+            steps = {v: form[0] for v in nest if (form := linear_in(flat, v)) is not None}
+            along = [v for v in nest[:-1] if steps.get(v) == 1]
+            if along and steps.get(loop.var, 0) not in (0, 1):
+                return along[-1]
+    return None
+
+
+def _tiled(k: Kernel, across: str, loop: For, width: int) -> Kernel:
+    """Squares of vectors; what is left of either loop goes along the other one."""
+    along = loop.var
+    if isinstance(loop.extent, int) and loop.extent < width:
+        around = perfect_nest(locate(k, across, "vectorise").loop)
+        along, across = across, along
+        k = reorder(k, [across, *(x.var for x in around if x.var != across)])
+    width = min(width, SQUARE)
+    rows = _rows(locate(k, across, "vectorise").loop.extent, max(width, min(SQUARE, LINE // _widest(k, loop))))
+    k = tiled_across(k, across, along, rows, width)
+    names = [s.var for s in walk(k.body) if isinstance(s, For)]
+    for rest in (f"{across}_u_rest", f"{along}_tail"):
+        k = _elements(k, locate(k, rest, "vectorise").loop, width) if rest in names else k
+    return k
+
+
+def _rows(extent: Dim, least: int) -> int:
+    """Rows of a tile: as many as is best, all where they are few, or somewhat more where these divide all."""
+    if not isinstance(extent, int) or extent >= 8 * least:
+        return least
+    if extent < 2 * least:
+        return extent
+    return next((n for n in range(least, 2 * least) if extent % n == 0), least)
 
 
 def _elements(k: Kernel, loop: For, width: int) -> Kernel:
