@@ -14,7 +14,7 @@ from tfc.codegen_llvm import host_target
 from tfc.ir.index import Dim, Index
 from tfc.ir.kernel import Accumulate, Alloc, For, If, walk
 from tfc.ir.kernel_text import parse_kernel, print_kernel
-from tfc.passes.schedule import cpu
+from tfc.passes.schedule import cpu, cpu_conv
 from tfc.passes.schedule.cpu import schedule_kernel
 from tfc.passes.schedule.cpu_conv import Tile, find_contraction, tile_for
 
@@ -63,6 +63,15 @@ def test_tiles_are_registers_and_vectors_without_a_condition(monkeypatch: pytest
             inner = list(walk(loop.body))
             assert not any(isinstance(s, If) for s in inner), f"{name}\n{print_kernel(k)}"
             assert any(isinstance(s, For) and s.kind == "vector" for s in inner), f"{name}\n{print_kernel(k)}"
+
+
+def test_what_follows_a_tile_of_one_row_is_computed_beside_it(same: Same, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the buffer between them has lost the dims of the rows."""
+    monkeypatch.setattr(cpu_conv, "tile_for", lambda *_: Tile((1, 3), 1))
+    monkeypatch.setattr(cpu, "attempt", lambda k, step, *args: step(k, *args))
+    text, dims = ALL["bias and relu"]
+    k = parse_kernel(text)
+    same(k, schedule_kernel(k, replace(TARGETS["v32"], l2=1 << 14)), *dims)
 
 
 @every_target

@@ -19,7 +19,7 @@ from ..target import Target
 from .cpu_loops import merge_siblings, near
 from .gemm import along, extent_of, factor, merge_all, unguarded
 from .loops import merge, reorder, split, unroll, vectorise
-from .nest import ScheduleError, buffer_table, locate, perfect_nest
+from .nest import ScheduleError, accesses, buffer_table, locate, perfect_nest
 from .overlap import overlap
 from .staging import Axis, stage
 
@@ -38,8 +38,6 @@ class Contraction:
     """The loop over groups, outside of j, where both go along the last dim of c."""
     zero_rows: tuple[str, ...]
     zero_j: str
-    dims: tuple[int, ...]
-    """The dims of c that the rows go along."""
 
 
 def find_contraction(k: Kernel) -> Contraction | None:
@@ -69,8 +67,8 @@ def find_contraction(k: Kernel) -> Contraction | None:
         return None
     for a, b in (factors, factors[::-1]):
         if a is not None and b is not None and along(b, j) and (along(a, j) or j not in symbols_of(*a.index)):
-            zero_rows, dims = (str(places[v]) for v in rows), (d for d, x in enumerate(at[:-1]) if symbols_of(x))
-            return Contraction(c, a, b, rows, j, over, tuple(group), tuple(zero_rows), zero_j, tuple(dims))
+            zero_rows = tuple(str(places[v]) for v in rows)
+            return Contraction(c, a, b, rows, j, over, tuple(group), zero_rows, zero_j)
     return None
 
 
@@ -211,10 +209,11 @@ def _resident(k: Kernel, g: Contraction, t: Tile, target: Target) -> Kernel:
     for z, extent, size in zip((*zero.rows, zero.j), extents, (*t.places, t.vectors * width), strict=True):
         if isinstance(extent, int) and extent > size and extent % size:
             k = overlap(k, f"{z}_t", extent, size)
-    k = stage(k, g.c, name=f"{g.c}_r", at=f"{zero.j}_t", space="register", layout=_layout(k, g, width))
+    layout = _layout(k, g, sums, width)
+    k = stage(k, g.c, name=f"{g.c}_r", at=f"{zero.j}_t", space="register", layout=layout)
     for v in (f"{zero.j}_l", *(f"{z}_i" for z in reversed(zero.rows))):
         k = unguarded(k, v)
-    k = _in_registers(k, g, sums, zero.inside)
+    k = _in_registers(k, sums, (zero.inside, _copying(g, "out", layout)))
     return near(merge_siblings(k, [f"{v}_i" for v in blocks[2:]]))
 
 
@@ -228,9 +227,14 @@ def _chunked(k: Kernel, g: Contraction, t: Tile, target: Target) -> Kernel:
     k = _split(k, nest.rows[0], t.places[0])
     k, _ = _row_tiles(k, nest, t, width)
     k, _ = _column_tiles(k, nest, t, width)
-    name = f"{g.c}_r"
-    k = stage(k, g.c, name=name, around=nest.over[0], space="register", fresh=True, layout=_layout(k, g, width))
-    return _in_registers(k, g, nest, [f"{name}_in{d}" for d in range(len(nest.inside))])
+    layout = _layout(k, g, nest, width)
+    k = stage(k, g.c, name=f"{g.c}_r", around=nest.over[0], space="register", fresh=True, layout=layout)
+    return _in_registers(k, nest, [_copying(g, way, layout) for way in ("in", "out")])
+
+
+def _copying(g: Contraction, way: str, layout: Sequence[Axis]) -> list[str]:
+    """The loops that fill the registers of a tile or empty them."""
+    return [f"{g.c}_r_{way}{n}" for n in range(len(layout))]
 
 
 def _static(extent: Dim) -> int:
@@ -245,9 +249,11 @@ def _loops_in(k: Kernel, around: Sequence[str]) -> list[str]:
     return [s.var for s in body if isinstance(s, For)]
 
 
-def _layout(k: Kernel, g: Contraction, width: int) -> tuple[Axis, ...]:
-    d = len(buffer_table(k)[g.c].shape) - 1
-    return (*(Axis(at) for at in g.dims[-2:]), Axis(d, step=width), Axis(d, count=width))
+def _layout(k: Kernel, g: Contraction, nest: _Nest, width: int) -> tuple[Axis, ...]:
+    """The places and the vectors of a tile, by the dims of c that their loops go along."""
+    (at,) = [a.index for a in accesses(locate(k, nest.inside[-1], "conv").loop.body) if a.buffer == g.c]
+    rows = [d for v in nest.rows for d, x in enumerate(at) if f"{v}_i" in symbols_of(x)]
+    return (*map(Axis, rows), Axis(len(at) - 1, step=width), Axis(len(at) - 1, count=width))
 
 
 def _split(k: Kernel, v: str, size: int) -> Kernel:
@@ -269,13 +275,12 @@ def _column_tiles(k: Kernel, nest: _Nest, t: Tile, width: int) -> tuple[Kernel, 
     return reorder(k, [f"{nest.j}_t", *nest.over, *nest.inside]), (f"{nest.j}_t",)
 
 
-def _in_registers(k: Kernel, g: Contraction, nest: _Nest, start: Sequence[str]) -> Kernel:
-    """The sums of a tile in registers, without jumps or conditions between them."""
+def _in_registers(k: Kernel, nest: _Nest, beside: Sequence[Sequence[str]]) -> Kernel:
+    """The sums of a tile, and what is done with all of them before and after, without jumps or conditions."""
     k = unguarded(k, f"{nest.j}_l", "mask")
     for v in reversed(nest.rows):
         k = unguarded(k, f"{v}_i", "clamp")
-    out = [f"{g.c}_r_out{n}" for n in range(len(nest.inside))]
-    for *loops, lanes in (start, nest.inside, out):
+    for *loops, lanes in (nest.inside, *beside):
         k = vectorise(k, lanes)
         for v in loops:
             k = unroll(k, v)
