@@ -45,7 +45,7 @@ every_target = pytest.mark.parametrize("target", TARGETS)
 
 @pytest.fixture(autouse=True)
 def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cpu_packed, "DEPTH", 4)
+    monkeypatch.setattr(cpu_packed, "DEPTH", 16)
 
 
 @every_target

@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
+from tfc.ir.index import Index, floordiv
 from tfc.ir.kernel import Kernel
-from tfc.ir.kernel_text import parse_kernel
+from tfc.ir.kernel_text import parse_kernel, print_kernel
 from tfc.passes.schedule import (
     ScheduleError,
     bind,
+    cut,
     distribute,
     flatten,
     fuse,
@@ -101,6 +103,28 @@ def test_exact_split_needs_a_divisor(same: Same) -> None:
     same(k, split(k, "i", 3, outer="io", inner="ii", tail="exact"), *SIZES)
     with pytest.raises(ScheduleError, match=r"split of i: 4 does not provably divide 6\*n"):
         split(k, "i", 4, outer="io", inner="ii", tail="exact")
+
+
+def test_cut_leaves_conditions_in_the_last_tile_only(same: Same) -> None:
+    before = kernel(SCALE)
+    k = split(before, "i", 4, outer="io", inner="ii", tail="mask")
+    k = simplify_kernel(cut(k, "io", floordiv(Index.symbol("n"), 4)))
+    text = print_kernel(k)
+    assert "for io < floordiv(n, 4)" in text
+    assert text.count("if ") == 1
+    same(before, k, *SIZES)
+
+
+def test_cut_of_a_static_extent(same: Same) -> None:
+    before = kernel(SCALE)
+    same(before, cut(before, "j", 2), *SIZES)
+    assert simplify_kernel(cut(before, "j", 5)) == before
+
+
+@pytest.mark.parametrize("at", [-1, 6, Index.symbol("n")])
+def test_cut_must_be_inside(at: int | Index) -> None:
+    with pytest.raises(ScheduleError, match=r"cut of j: .* is not known to be one of 0 to 5"):
+        cut(kernel(SCALE), "j", at)
 
 
 def test_names_must_be_free() -> None:

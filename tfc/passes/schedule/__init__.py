@@ -1,7 +1,7 @@
 """The rewrites of kernel IR that schedules are made of. Each is a function from a kernel to one that means the same."""
 
 from .lanes import accumulate_lanes
-from .loops import bind, distribute, merge, parallelise, reorder, split, unroll, vectorise
+from .loops import bind, cut, distribute, merge, parallelise, reorder, split, unroll, vectorise
 from .nest import ScheduleError
 from .short_rows import rows_in_lanes
 from .simplify import simplify_kernel
@@ -16,6 +16,7 @@ __all__ = [
     "accumulate_lanes",
     "bind",
     "compute_at",
+    "cut",
     "distribute",
     "expand",
     "flatten",

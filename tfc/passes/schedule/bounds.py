@@ -166,3 +166,9 @@ def is_positive(extent: Dim, facts: Facts) -> bool:
         case Index(terms=((((Atom(name="min", args=args),), 1)),)):
             return all(is_positive(a, facts) for a in args)
     return at_least_0(extent - 1, facts)
+
+
+def divisors_in(x: Dim) -> tuple[int, ...]:
+    """The numbers by which quotients in an index are divided: times one of them, its quotients can be bounded."""
+    calls = (atom for monomial, _ in _terms(x) for atom in monomial if atom.name == "floordiv")
+    return tuple(dict.fromkeys(b for atom in calls for b in atom.args[1:] if isinstance(b, int)))

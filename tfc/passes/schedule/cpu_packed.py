@@ -1,68 +1,97 @@
-"""Matrix products of any size: panels of b, which the nearest cache holds, packed and streamed by tiles in registers.
+"""Matrix products of any size: b in panels that are read in order, tiles of the result in registers.
 
-The elements of a are read where they stand, one at a time for a whole vector: packing them costs more than it saves.
+A tile takes the whole depth at once where b is small enough to stay near. Then every element of the result is written
+once, and what follows is done row by row while a block of rows is near. The elements of a are read where they stand,
+one at a time for a whole vector: packing them costs more than it saves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
+from tfc.ir.index import Dim, floordiv, symbols_of
 from tfc.ir.kernel import Kernel
 
 from ..target import Target
 from .cpu_loops import merge_siblings, near
-from .gemm import Gemm, at_most, dim_of, rank_of, row_blocks, unguarded
-from .loops import reorder, split, unroll, vectorise
+from .gemm import Gemm, along, dim_of, extent_of, merge_all
+from .loops import Tail, cut, split
+from .register_tile import Tile, best_tile, from_zeros, in_vectors, inside, layout, without_conditions, without_jumps
 from .staging import Axis, stage
 
-DEPTH = 256
-"""Depth of a panel: it leaves room in the nearest cache."""
-
-
-@dataclass(frozen=True)
-class Tiles:
-    """How a product is cut, in elements: the tile in registers, and the block of rows that a cache holds."""
-
-    rows: int
-    vectors: int
-    width: int
-    row_block: int
-
-    @property
-    def columns(self) -> int:
-        return self.vectors * self.width
-
-
-def tiles_for(dtype_size: int, target: Target) -> Tiles:
-    """Sizes by the registers, which hold the sums, the vectors of b and one of a, and by the caches."""
-    width = max(1, target.vector_bytes // dtype_size)
-    vectors = 2
-    rows = (target.vector_registers - vectors - 2) // vectors
-    row_block = max(1, target.l2 // 2 // (DEPTH * dtype_size) // rows) * rows
-    return Tiles(rows, vectors, width, row_block)
+DEPTH = 2048
+"""Steps of a tile at most."""
+FEW = 2
+"""Blocks of rows for which packing b does not pay."""
 
 
 def packed(k: Kernel, g: Gemm, nests: Sequence[str], target: Target) -> Kernel:
-    """for block { for jt { for kc { pack b  for ir { r = 0  for kk { r add= a * b }  c add= r } } } }"""
-    t = tiles_for(g.a.dtype.size, target)
-    t = replace(t, rows=at_most(k, g.i, t.rows), vectors=at_most(k, g.j, t.vectors, t.width))
-    k = row_blocks(k, nests, at_most(k, g.i, t.row_block // t.rows, t.rows) * t.rows, "short")
-    i, j = f"{g.i}_i", g.j
-    k = split(k, i, t.rows, outer=f"{i}r", inner=f"{i}i", tail="mask")
-    k = split(k, j, t.columns, outer=f"{j}_t", inner=f"{j}_b", tail="mask")
-    k = split(k, f"{j}_b", t.width, outer=f"{j}_v", inner=f"{j}_l")
-    k = split(k, g.k, DEPTH, outer=f"{g.k}_c", inner=f"{g.k}_k", tail="short")
-    k = reorder(k, [f"{j}_t", f"{g.k}_c", f"{i}r", f"{g.k}_k", f"{i}i", f"{j}_v", f"{j}_l"])
-    d = rank_of(k, g.c) - 1
-    layout = (Axis(d - 1), Axis(d, step=t.width), Axis(d, count=t.width))
-    k = stage(k, g.c, name=f"{g.c}_r", around=f"{g.k}_k", space="register", fresh=True, layout=layout)
-    # Whole tiles, also where there are fewer columns: the first dim is of one tile.
-    panel = (Axis(dim_of(g.b, j), step=t.columns), Axis(dim_of(g.b, g.k)), Axis(dim_of(g.b, j), count=t.columns))
-    k = stage(k, g.b.buffer, name=f"{g.c}_b", at=f"{g.k}_c", layout=panel, fill=0.0, align=64)
-    k = unguarded(unguarded(k, f"{j}_l"), f"{i}i", "clamp")
-    for v in (f"{j}_l", f"{g.c}_r_in2", f"{g.c}_r_out2"):
-        k = vectorise(k, v)
-    for v in (f"{i}i", f"{j}_v", *(f"{g.c}_r_{way}{n}" for way in ("in", "out") for n in (0, 1))):
-        k = unroll(k, v)
+    tile = best_tile(extent_of(k, g.i), extent_of(k, g.j), g.a.dtype, target)
+    depth = _depth(k, g, target)
+    if depth is None:
+        return _whole(k, g, nests, tile, pack=_pays(k, g, tile, target))
+    return _in_chunks(k, g, nests, tile, depth)
+
+
+def _depth(k: Kernel, g: Gemm, target: Target) -> int | None:
+    """Steps after which a tile is added to the result; None for all of them at once."""
+    depth, columns = extent_of(k, g.k), extent_of(k, g.j)
+    room = target.l3 // 4 // g.b.dtype.size
+    if not isinstance(columns, int):
+        return DEPTH // 4
+    if isinstance(depth, int) and depth <= DEPTH and depth * columns <= room:
+        return None
+    return min(DEPTH, max(DEPTH // 8, room // columns))
+
+
+def _pays(k: Kernel, g: Gemm, tile: Tile, target: Target) -> bool:
+    """Whether b is worth packing: it is not where its rows are vectors and it is seldom read, or near anyway."""
+    rows, columns, depth = (extent_of(k, v) for v in (g.i, g.j, g.k))
+    few = isinstance(rows, int) and rows <= FEW * tile.rows
+    small = isinstance(depth, int) and isinstance(columns, int) and depth * columns * g.b.dtype.size <= target.l2 // 4
+    return not (along(g.b, g.j) and (few or small))
+
+
+def _whole(k: Kernel, g: Gemm, nests: Sequence[str], tile: Tile, *, pack: bool) -> Kernel:
+    """pack b  for block { for jt { r = 0  for k { r add= a * b }  c = r } .. }"""
+    *_, zi, zj = g.zero
+    columns = extent_of(k, g.j)
+    for v in nests:
+        tail: Tail = "mask" if v in (zi, g.i) else "short"
+        k = split(k, v, tile.rows, outer=f"{v}_o", inner=f"{v}_i", tail=tail)
+    k = merge_all(k, [f"{v}_o" for v in nests])
+    k = from_zeros(k, g.c, (f"{zi}_i", zj), f"{g.i}_i", g.j, [g.k], tile)
+    if pack:
+        same = g.batch and not symbols_of(*g.b.index) & set(g.batch)
+        k = _pack(k, g, tile, around=g.zero[0] if same else f"{nests[0]}_o")
+    k = without_conditions(k, f"{g.i}_i", g.j, "mask")
+    k = without_jumps(k, f"{zj}_t", [g.k], (f"{zj}_l", f"{g.j}_l", f"{g.c}_r_out2"))
+    k = _pack_whole_vectors(k, g, tile, columns) if pack else k
     return near(merge_siblings(k, [f"{v}_i" for v in nests[2:]]))
+
+
+def _in_chunks(k: Kernel, g: Gemm, nests: Sequence[str], tile: Tile, depth: int) -> Kernel:
+    """c = 0  for kc { pack b  for block { for jt { r = 0  for kk { r add= a * b }  c add= r } } }  .."""
+    i, j, r, columns = f"{g.i}_i", g.j, f"{g.c}_r", extent_of(k, g.j)
+    k = split(k, g.k, depth, outer=f"{g.k}_c", inner=f"{g.k}_k", tail="short")
+    k = split(k, g.i, tile.rows, outer=f"{g.i}_o", inner=i, tail="mask")
+    k = in_vectors(k, j, tile)
+    k = inside(k, i, j, [f"{g.k}_k"], outer=[f"{g.k}_c", f"{g.i}_o"])
+    k = stage(k, g.c, name=r, around=f"{g.k}_k", space="register", fresh=True, layout=layout(k, g.c, tile))
+    k = _pack(k, g, tile, at=f"{g.k}_c")
+    k = without_conditions(k, i, j)
+    k = without_jumps(k, f"{j}_t", [f"{g.k}_k"], (f"{j}_l", f"{r}_in2", f"{r}_out2"))
+    k = _pack_whole_vectors(k, g, tile, columns)
+    return near(merge_siblings(k, nests[2:]))
+
+
+def _pack(k: Kernel, g: Gemm, tile: Tile, *, at: str | None = None, around: str | None = None) -> Kernel:
+    """b in panels of a tile's columns, filled up with zeros."""
+    j = dim_of(g.b, g.j)
+    panels = (Axis(j, step=tile.columns), Axis(dim_of(g.b, g.k)), Axis(j, count=tile.columns))
+    return stage(k, g.b.buffer, name=f"{g.c}_b", at=at, around=around, layout=panels, fill=0.0, align=64)
+
+
+def _pack_whole_vectors(k: Kernel, g: Gemm, tile: Tile, columns: Dim) -> Kernel:
+    """The copy of b with conditions in the last panel only."""
+    return cut(k, f"{g.c}_b_in0", floordiv(columns, tile.columns))

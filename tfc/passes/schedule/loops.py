@@ -10,6 +10,7 @@ from tfc.ir.expr import Expr
 from tfc.ir.index import Dim, Index, floordiv, minimum, mod, symbols_of
 from tfc.ir.kernel import KINDS, Alloc, Body, For, If, Kernel, Let, Stmt, substitute, walk
 
+from .bounds import at_least_0, divisors_in
 from .dependence import ZERO, Distances, carried, conflicts, distances, independent
 from .nest import (
     Access,
@@ -79,6 +80,25 @@ def _tail_copy(k: Kernel, loop: For, factor: int, inner: str, suffix: str, *, ma
     if masked:
         return For(inner, factor, guarded([less(at, loop.extent)], body))
     return For(inner, mod(loop.extent, factor), body)
+
+
+def cut(k: Kernel, var: str, at: Dim, *, suffix: str = "_tail") -> Kernel:
+    """A loop as its first `at` iterations and the others; every name of the second part ends in the suffix.
+
+        for i < n { S(i) }  ->  for i < m { S(i) }  for i_tail < n - m { S(m + i_tail) }
+
+    `simplify_kernel` then drops the conditions that hold in all of the first part, as do those of whole tiles.
+    """
+    place = locate(k, var, "cut")
+    loop, facts = place.loop, facts_at(k, place.outer, place.guards)
+    rest = loop.extent - at
+    if not at_least_0(at, facts) or not any(at_least_0(rest * m, facts) for m in (1, *divisors_in(rest))):
+        raise ScheduleError("cut", var, f"{at} is not known to be one of 0 to {loop.extent}")
+    second = var + suffix
+    check_free(k, "cut", var, [second])
+    body = substitute(renamed_copy(k, loop.body, suffix, "cut", var), {var: Index.symbol(second) + at})
+    both = (replace(loop, extent=at), replace(loop, var=second, extent=rest, body=body))
+    return replace_loop(k, var, lambda _: both)
 
 
 def reorder(k: Kernel, order: Sequence[str]) -> Kernel:
