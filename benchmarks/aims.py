@@ -10,13 +10,13 @@ FLOP, BYTES = "limit: flop", "limit: bytes"
 
 @dataclass(frozen=True)
 class Aim:
-    """tfc's figure is at most `ratio` times that of `of`: the best peer, or the row of that name.
+    """tfc's figure is at most `ratio` times that of `of`: the best peer, a bound, a contestant, or so many seconds.
 
     `narrow` stands for `ratio` where vectors have 256 bits or less. `figure` is a field of the results.
     """
 
-    of: str
-    ratio: float
+    of: str | float
+    ratio: float = 1.0
     narrow: float | None = None
     figure: str = "median"
 
@@ -24,10 +24,14 @@ class Aim:
         return self.narrow if self.narrow is not None and vector_bytes <= 32 else self.ratio
 
     def text(self, vector_bytes: int) -> str:
-        what = {"median": "", "compile": "compile time "}[self.figure]
+        what = "" if self.figure == "median" else f"{self.figure} time "
+        if isinstance(self.of, float):
+            return f"{what}≤ {self.of * 1e6:g} µs"
         return f"{what}≤ {self.at_most(vector_bytes):.3g} × {self.of}"
 
 
+CALL = (Aim(5e-6),)
+DATA = (Aim(BEST, 1.0),)
 GEMM = (Aim(FLOP, 1 / 0.85, narrow=1 / 0.92), Aim(BEST, 0.95))
 OTHER_GEMM = (Aim(BEST, 1.0),)
 GEMM_SOFTMAX = (Aim(BEST, 0.8),)

@@ -57,7 +57,7 @@ def _descend(ops: Ops, weights: Arrays, rate: float, inner: list[Any], d: Any) -
 def cnn(ops: Ops, weights: Arrays, x: Any) -> Any:
     """Twice convolution, relu and pool, then two dense layers; the logits."""
     for i in range(0, 4, 2):
-        x = ops.max_pool(ops.relu(ops.conv2d(x, weights[i]) + weights[i + 1]))
+        x = ops.max_pool(ops.relu(ops.conv2d(x, weights[i], weights[i + 1])))
     return dense(ops, weights[4:], ops.flatten(x))
 
 
@@ -73,7 +73,7 @@ def cnn_update(ops: Any, weights: Arrays, rate: float, x: Any, y: Any) -> Arrays
     """One step of gradient descent on `cnn_loss`, where there are the gradients of convolution and pooling."""
     images, active = [x], []
     for i in range(0, 4, 2):
-        active.append(ops.relu(ops.conv2d(images[-1], weights[i]) + weights[i + 1]))
+        active.append(ops.relu(ops.conv2d(images[-1], weights[i], weights[i + 1])))
         images.append(ops.max_pool(active[-1]))
     flat = ops.flatten(images[-1])
     hidden = ops.relu(ops.matmul(flat, weights[4]) + weights[5])

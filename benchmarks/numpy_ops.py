@@ -14,7 +14,8 @@ from .workload import Array, Data, Workload
 class NumpyOps(Ops):
     """Each function is one or a few calls of NumPy."""
 
-    exp, log, tanh, sqrt, abs = (staticmethod(f) for f in (np.exp, np.log, np.tanh, np.sqrt, np.abs))
+    exp, log, tanh, sin = (staticmethod(f) for f in (np.exp, np.log, np.tanh, np.sin))
+    sqrt, abs = staticmethod(np.sqrt), staticmethod(np.abs)
     maximum, minimum, where, reshape = (staticmethod(f) for f in (np.maximum, np.minimum, np.where, np.reshape))
 
     def take(self, table: Array, indices: Array) -> Array:
@@ -45,8 +46,8 @@ class NumpyOps(Ops):
     def matmul(self, a: Array, b: Array, ta: bool = False, tb: bool = False) -> Array:
         return np.matmul(np.swapaxes(a, -1, -2) if ta else a, np.swapaxes(b, -1, -2) if tb else b)
 
-    def conv2d(self, x: Array, w: Array) -> Array:
-        return np.tensordot(windows(x, w.shape[:2]), w, axes=((3, 4, 5), (2, 0, 1)))
+    def conv2d(self, x: Array, w: Array, b: Array) -> Array:
+        return np.tensordot(windows(x, w.shape[:2]), w, axes=((3, 4, 5), (2, 0, 1))) + b
 
     def max_pool(self, x: Array) -> Array:
         return _quarters(x).max((2, 4))
@@ -72,7 +73,7 @@ class Reference(NumpyOps):
 
     def conv2d_input_gradient(self, dy: Array, w: Array) -> Array:
         """The convolution with the filter turned round; of odd sizes."""
-        return self.conv2d(dy, np.swapaxes(w[::-1, ::-1], 2, 3))
+        return self.conv2d(dy, np.swapaxes(w[::-1, ::-1], 2, 3), np.zeros(w.shape[2], w.dtype))
 
     def max_pool_gradient(self, x: Array, dy: Array) -> Array:
         """To the first of the largest of each quarter."""

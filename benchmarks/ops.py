@@ -1,9 +1,9 @@
 """The vocabulary that workloads are written in, and what of it follows from the rest.
 
-A library's namespace derives from `Ops`, and gives what is not defined here: `exp log tanh erf sqrt abs maximum minimum
-where cast reshape transpose concat take sum max mean argmax matmul`, and where it can `conv2d max_pool flatten`. Images
-are (batch, height, width, channels), filters (height, width, in, out); convolutions keep the size, pools halve it. A
-library that has one of the functions below itself says so by overriding it.
+A library's namespace derives from `Ops` and gives what is not defined here: exp, log, tanh, sin, erf, sqrt, abs,
+maximum, minimum, where, cast, reshape, transpose, concat, take, sum, max, mean, argmax, matmul, and where it can
+conv2d, max_pool, flatten. Images are (batch, height, width, channels), filters (height, width, in, out). Convolutions
+keep the size, pools halve it. A library that has one of the functions below itself overrides it.
 """
 
 from __future__ import annotations

@@ -120,8 +120,8 @@ def expected(workload: Workload, data: Data) -> tuple[list[int], list[list[Any]]
 def traffic_of(workload: Workload, results: Sequence[Any]) -> Traffic:
     """What a step has to move: its inputs, the weights, and its results, or the new weights."""
     item = np.dtype(workload.result).itemsize
-    weights = sum(spec.bytes for spec in workload.weights)
-    return Traffic(sum(spec.bytes for spec in workload.inputs), weights, sum(a.size * item for a in results))
+    read = sum(spec.bytes for spec in workload.weights) if workload.read is None else workload.read
+    return Traffic(sum(spec.bytes for spec in workload.inputs), read, sum(a.size * item for a in results))
 
 
 def _ask(cell: Cell, one: Contestant, team: Team, do: str, **arguments: Any) -> dict[str, Any] | None:

@@ -116,6 +116,8 @@ class Workload:
     quick: bool = False
     single: bool = False
     elementwise: bool = False
+    read: int | None = None
+    """Bytes of the weights that are read, where those are not all."""
 
     @property
     def buffers(self) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from . import aims, models
 from .aims import Aim
-from .workload import Spec, Training, Workload, normal, one_hot, small, uniform
+from .workload import Spec, Training, Workload, below, normal, one_hot, small, uniform
 
 _FLOAT64 = 1e-13
 
@@ -63,27 +63,62 @@ def _elementwise(
     return Workload(name, "elementwise", inputs, function, **{"aims": aims.ELEMENTWISE, "elementwise": True, **more})
 
 
-def _rows(what: str, rows: int, length: int, function: Callable[..., Any], weights: int = 0, **more: Any) -> Workload:
-    """A function along the rows of a matrix."""
-    return Workload(
-        f"{what} {_shape(rows, length)}",
-        "rows",
-        (Spec((rows, length)),),
-        function,
-        (Spec((length,)),) * weights,
-        aims=aims.ROWS_IN_CACHE if rows * length <= 1 << 20 else aims.ROWS,
-        **more,
-    )
+def _rows(length: int, rows: int) -> Iterator[Workload]:
+    """Functions along the rows of a matrix."""
+    cached = rows * length <= 1 << 20
+    for name, function, weights, more in (
+        ("softmax", lambda ops, _, x: ops.softmax(x), 0, {}),
+        ("log_softmax", lambda ops, _, x: ops.log_softmax(x), 0, {}),
+        ("logsumexp", lambda ops, _, x: ops.logsumexp(x), 0, {}),
+        ("layer_norm", lambda ops, w, x: ops.layer_norm(x, *w), 2, {}),
+        ("rms_norm", lambda ops, w, x: ops.rms_norm(x, *w), 1, {}),
+        ("argmax", lambda ops, _, x: ops.argmax(x), 0, {"result": "int64", "tolerance": 0.0}),
+    ):
+        yield Workload(
+            f"{name} {_shape(rows, length)}",
+            "rows",
+            (Spec((rows, length)),),
+            function,
+            (Spec((length,)),) * weights,
+            aims=aims.ROWS_IN_CACHE if cached else aims.ROWS,
+            quick=name in {"softmax", "layer_norm", "argmax"},
+            **more,
+        )
 
 
-def _reduction(what: str, function: Callable[..., Any], shape: tuple[int, ...], **more: Any) -> Workload:
-    name = f"{what} {_shape(*shape)}"
-    return Workload(name, "reduction", (Spec(shape),), function, aims=aims.ROWS, single=True, **more)
+def _reductions() -> Iterator[Workload]:
+    """Over each axis, over several, over all."""
+    square, cube = (2048, 2048), (64, 256, 256)
+    for name, shape, axis in (
+        ("sum of axis 0", square, 0),
+        ("sum of axis 1", square, 1),
+        ("sum of all", square, (0, 1)),
+        ("sum of axis 1", cube, 1),
+        ("mean of axes 0 and 1", cube, (0, 1)),
+        ("max of axis 0", square, 0),
+        ("max of axis 1", square, 1),
+    ):
+        what = name.split()[0]
+        yield Workload(
+            f"{name}, {_shape(*shape)}",
+            "reduction",
+            (Spec(shape),),
+            _reduction(what, axis),
+            # The sum of all is small beside its parts: libraries that add in order lose as much.
+            tolerance=1e-3 if name == "sum of all" else 2e-5,
+            aims=aims.ROWS,
+            single=True,
+            quick=name in {"sum of axis 0", "max of axis 1"},
+        )
+
+
+def _reduction(what: str, axis: Any) -> Callable[..., Any]:
+    return lambda ops, _, x: getattr(ops, what)(x, axis)
 
 
 def _moved(name: str, inputs: tuple[Spec, ...], function: Callable[..., Any], **more: Any) -> Workload:
     """Data that changes its place only."""
-    return Workload(name, "data", inputs, function, tolerance=0.0, single=True, aims=(Aim(aims.BEST, 1.0),), **more)
+    return Workload(name, "data", inputs, function, tolerance=0.0, single=True, aims=aims.DATA, **more)
 
 
 def _attention(length: int, quick: bool = False) -> Workload:
@@ -191,18 +226,113 @@ CALL = Workload(
     "call",
     (Spec((4,)),),
     lambda ops, _, x: x + 1.0,
-    aims=(Aim(aims.BEST, 1.0),),
+    aims=aims.CALL,
     quick=True,
 )
+_M4 = (1 << 22,)
+_M1 = (1 << 20,)
+
+
+def _products() -> Iterator[Workload]:
+    """Square, of other forms, skinny, batched, transposed."""
+    for n in (8, 32, 64, 128, 256, 512, 1024, 2048, 4096):
+        yield _matmul(n, n, n, quick=n in {64, 512})
+    for n in (64, 512, 1024):
+        yield _matmul(n, n, n, dtype="float64", quick=n == 512)
+    for m, k, n in ((4096, 256, 64), (64, 256, 4096), (256, 512, 1000), (37, 1111, 257), (64, 16384, 64)):
+        yield _matmul(m, k, n, quick=m == 256)
+    yield _matmul(100, 784, 10, quick=True)
+    yield _matmul(1, 4096, 1000, quick=True)
+    for few in (1, 3, 10, 1000):
+        yield _matmul(few, 1024, 1024)
+        yield _matmul(1024, 1024, few)
+    yield _matmul(32, 32, 32, batch=64, quick=True)
+    yield _matmul(128, 64, 128, batch=12)
+    yield _matmul(512, 64, 512, batch=12)
+    yield _matmul(512, 512, 512, ta=True)
+    yield _matmul(512, 512, 512, tb=True)
+    yield _matmul(784, 100, 10, ta=True, quick=True)
+    yield _matmul(128, 64, 128, batch=12, tb=True)
+
+
+def _layers() -> Iterator[Workload]:
+    for m, k, n in ((100, 784, 10), (256, 512, 1000), (1024, 1024, 1024), (1, 4096, 1000), (4096, 256, 64)):
+        aim = aims.CLASSIFIER if m == 100 else aims.GEMM_SOFTMAX
+        yield _layer("softmax", m, k, n, aim, quick=m in {100, 256})
+    for what in ("relu", "gelu"):
+        for m, k, n in ((256, 512, 1000), (1024, 1024, 1024)):
+            yield _layer(what, m, k, n, aims.OTHER_GEMM, quick=m == 256)
+
+
+def _pointwise() -> Iterator[Workload]:
+    """Chains, broadcasting, casts, and one function at a time."""
+    yield _elementwise("gelu by tanh 4M", [_M4], lambda ops, _, x: ops.gelu(x), quick=True)
+    yield _elementwise("12-op chain 4M", [_M4, _M4], models.chain, quick=True)
+    yield _elementwise("12-op chain 16K", [(1 << 14,)] * 2, models.chain)
+    shapes = [(2048, 2048), (2048,), (2048, 1)]
+    yield _elementwise("rows and columns broadcast 2048x2048", shapes, models.scale_rows_and_columns, quick=True)
+    for given, taken in (("float64", "float32"), ("uint8", "float32"), ("float32", "int32")):
+        draw = below(256) if given == "uint8" else uniform(-1000, 1000)
+        yield Workload(
+            f"cast {given} to {taken} 4M",
+            "elementwise",
+            (Spec(_M4, given, draw),),
+            lambda ops, _, x, to=taken: ops.cast(x, to),
+            result=taken,
+            aims=aims.ELEMENTWISE,
+            elementwise=True,
+            single=True,
+        )
+    for name in ("exp", "log", "tanh", "sin", "sigmoid", "erf"):
+        yield _elementwise(
+            f"{name} 1M",
+            [_M1],
+            lambda ops, _, x, which=name: getattr(ops, which)(x),
+            draw=uniform(0.01, 100) if name == "log" else normal,
+            aims=() if name == "erf" else aims.MATH,
+            single=name != "sigmoid",
+            quick=name in {"exp", "tanh"},
+        )
+
+
+def _moves() -> Iterator[Workload]:
+    rows, depth, taken = 50000, 256, 4096
+    yield _moved(
+        f"embedding {_shape(rows, depth)}, {taken} rows",
+        (Spec((taken,), "int32", below(rows)),),
+        lambda ops, w, x: ops.take(w[0], x),
+        weights=(Spec((rows, depth)),),
+        read=4 * taken * depth,
+        quick=True,
+    )
+    for shape, order in (((2048, 2048), (1, 0)), ((32, 56, 56, 64), (0, 3, 1, 2)), ((8, 128, 12, 64), (0, 2, 1, 3))):
+        name = f"transpose {_shape(*shape)} by {','.join(map(str, order))}"
+        yield _moved(name, (Spec(shape),), lambda ops, _, x, by=order: ops.transpose(x, by), quick=len(shape) == 2)
+    for shape, axis in (((1 << 20,), 0), ((4096, 512), -1), ((100000, 8), -1)):
+        parts = (Spec(shape),) * 2
+        yield _moved(
+            f"concat of 2 {_shape(*shape)}, axis {axis}", parts, lambda ops, _, x, y, at=axis: ops.concat([x, y], at)
+        )
+
 
 WORKLOADS: tuple[Workload, ...] = (
     CALL,
-    _matmul(512, 512, 512, quick=True),
-    _layer("softmax", 100, 784, 10, aims.CLASSIFIER, quick=True),
-    _rows("softmax", 10000, 10, lambda ops, _, x: ops.softmax(x), quick=True),
-    _rows("softmax", 1000, 1000, lambda ops, _, x: ops.softmax(x), quick=True),
-    _elementwise("12-op chain 4M", [(1 << 22,), (1 << 22,)], models.chain, quick=True),
+    *_products(),
+    *_layers(),
+    *_pointwise(),
+    *_reductions(),
+    *_rows(10, 10000),
+    *_rows(1000, 1000),
+    *_rows(32768, 64),
+    *_moves(),
+    _attention(128, quick=True),
+    _attention(512),
+    *_inference(1),
+    *_inference(32),
+    *_inference(256),
     STEP,
+    _training("MLP", MLP[:1], _dense_weights(MLP), _GENTLE, 3 * _dense_flop(100, MLP), aims.MLP_STEP),
+    _training("CNN", models.CNN_IMAGE, _cnn_weights(), _CNN, 3 * _cnn_flop(100), aims.CNN),
 )
 """In the order of the report."""
 

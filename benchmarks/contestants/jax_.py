@@ -21,7 +21,7 @@ class JaxOps(Ops):
     def __init__(self) -> None:
         self.exp, self.log, self.tanh, self.sqrt, self.abs = jnp.exp, jnp.log, jnp.tanh, jnp.sqrt, jnp.abs
         self.maximum, self.minimum, self.where, self.reshape = jnp.maximum, jnp.minimum, jnp.where, jnp.reshape
-        self.transpose, self.erf, self.relu = jnp.transpose, jax.scipy.special.erf, jax.nn.relu
+        self.sin, self.transpose, self.erf, self.relu = jnp.sin, jnp.transpose, jax.scipy.special.erf, jax.nn.relu
         self.sigmoid, self.gelu, self.softmax = jax.nn.sigmoid, jax.nn.gelu, jax.nn.softmax
         self.log_softmax, self.concat = jax.nn.log_softmax, jnp.concatenate
 
@@ -49,8 +49,8 @@ class JaxOps(Ops):
     def matmul(self, a: Any, b: Any, ta: bool = False, tb: bool = False) -> Any:
         return jnp.matmul(jnp.swapaxes(a, -1, -2) if ta else a, jnp.swapaxes(b, -1, -2) if tb else b)
 
-    def conv2d(self, x: Any, w: Any) -> Any:
-        return jax.lax.conv_general_dilated(x, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    def conv2d(self, x: Any, w: Any, b: Any) -> Any:
+        return jax.lax.conv_general_dilated(x, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")) + b
 
     def max_pool(self, x: Any) -> Any:
         return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")

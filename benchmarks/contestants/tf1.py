@@ -15,7 +15,7 @@ class TensorflowOps(Ops):
     def __init__(self, tf: Any) -> None:
         self.tf = tf
         self.exp, self.log, self.tanh, self.sqrt, self.abs = tf.exp, tf.log, tf.tanh, tf.sqrt, tf.abs
-        self.erf, self.maximum, self.minimum = tf.erf, tf.maximum, tf.minimum
+        self.sin, self.erf, self.maximum, self.minimum = tf.sin, tf.erf, tf.maximum, tf.minimum
         self.relu, self.sigmoid, self.softmax = tf.nn.relu, tf.sigmoid, tf.nn.softmax
         self.log_softmax, self.cast, self.take = tf.nn.log_softmax, tf.cast, tf.gather
         self.reshape, self.transpose, self.concat = tf.reshape, tf.transpose, tf.concat
@@ -49,8 +49,8 @@ class TensorflowOps(Ops):
         each = self.tf.nn.softmax_cross_entropy_with_logits_v2(logits=logits, labels=labels)
         return self.tf.reduce_mean(each)
 
-    def conv2d(self, x: Any, w: Any) -> Any:
-        return self._neural("conv2d")(x, w, strides=[1, 1, 1, 1], padding="SAME")
+    def conv2d(self, x: Any, w: Any, b: Any) -> Any:
+        return self._neural("conv2d")(x, w, strides=[1, 1, 1, 1], padding="SAME") + b
 
     def max_pool(self, x: Any) -> Any:
         return self._neural("max_pool")(x, ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding="VALID")

@@ -16,10 +16,10 @@ from . import Request, Task
 class TorchOps(Ops):
     """The vocabulary in PyTorch's functions."""
 
-    exp, log, tanh, erf, sqrt, abs = torch.exp, torch.log, torch.tanh, torch.erf, torch.sqrt, torch.abs
-    relu, sigmoid, where, reshape = F.relu, torch.sigmoid, torch.where, torch.reshape
-    concat = torch.cat
-    attention = F.scaled_dot_product_attention
+    exp, log, tanh, sin = (staticmethod(f) for f in (torch.exp, torch.log, torch.tanh, torch.sin))
+    erf, sqrt, abs, sigmoid = (staticmethod(f) for f in (torch.erf, torch.sqrt, torch.abs, torch.sigmoid))
+    relu, where, reshape, concat = (staticmethod(f) for f in (F.relu, torch.where, torch.reshape, torch.cat))
+    attention = staticmethod(F.scaled_dot_product_attention)
 
     def maximum(self, x: Any, y: float) -> Any:
         return torch.clamp_min(x, y)
@@ -72,18 +72,14 @@ class TorchOps(Ops):
     def cross_entropy(self, logits: Any, labels: Any) -> Any:
         return F.cross_entropy(logits, labels)
 
-    def conv2d(self, x: Any, w: Any) -> Any:
-        return F.conv2d(x.permute(0, 3, 1, 2), w, padding="same").permute(0, 2, 3, 1)
+    def conv2d(self, x: Any, w: Any, b: Any) -> Any:
+        return F.conv2d(x.permute(0, 3, 1, 2), w, b, padding=[k // 2 for k in w.shape[2:]]).permute(0, 2, 3, 1)
 
     def max_pool(self, x: Any) -> Any:
         return F.max_pool2d(x.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
 
     def flatten(self, x: Any) -> Any:
         return torch.flatten(x, 1)
-
-
-for _name in ("exp", "log", "tanh", "erf", "sqrt", "abs", "relu", "sigmoid", "where", "reshape", "concat", "attention"):
-    setattr(TorchOps, _name, staticmethod(getattr(TorchOps, _name)))
 
 
 def prepare(request: Request) -> Task:
