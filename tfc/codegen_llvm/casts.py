@@ -40,6 +40,8 @@ def cast(cx: Context, v: Value, source: DType, to: DType) -> Value:
         return _float_to_bfloat(cx, cast(cx, v, source, T.float32))
     if to.is_bool:
         return _to_bool(cx, v, source)
+    if source.is_float and to.is_int and v.lanes:
+        return _to_integers(cx, v, to)
     return _convert(cx, _CONVERSIONS[source.kind, to.kind](source, to), v, element(to))
 
 
@@ -68,6 +70,21 @@ _CONVERSIONS: dict[tuple[str, str], Callable[[DType, DType], str]] = {
 """The instruction for a pair of kinds."""
 
 
+def _to_integers(cx: Context, v: Value, to: DType) -> Value:
+    """What `fptosi.sat` and `fptoui.sat` do, which LLVM computes lane by lane; what lies outside is never chosen."""
+    b, signed = _Bits(cx, v.lanes), to.kind == "i"
+    beyond = 1 << (to.bits - signed)
+    elem = element(to) if to.bits >= 32 else "i32"
+    result = b.to("fptosi" if signed or to.bits < 32 else "fptoui", v, elem)
+    result = b.choose(b.op("fcmp oge", v, b.real(beyond, v.elem)), b.number(beyond - 1, elem), result)
+    if signed:
+        result = b.choose(b.op("fcmp ole", v, b.real(-beyond, v.elem)), b.number(-beyond, elem), result)
+        result = b.choose(b.op("fcmp uno", v, v), b.number(0, elem), result)
+    else:
+        result = b.choose(b.op("fcmp ogt", v, b.real(0, v.elem)), result, b.number(0, elem))
+    return result if to.bits >= 32 else b.to("trunc", result, element(to))
+
+
 def _to_bool(cx: Context, v: Value, source: DType) -> Value:
     zero = "0.0" if source.is_float else "0"
     if v.lanes:
@@ -83,6 +100,9 @@ class _Bits:
 
     def number(self, value: int, elem: str = "i32") -> Value:
         return self.w.splat(Value(str(value), elem), self.lanes)
+
+    def real(self, value: int, elem: str) -> Value:
+        return self.w.splat(Value(f"0x{struct.pack('>d', float(value)).hex().upper()}", elem), self.lanes)
 
     def op(self, name: str, a: Value, b: Value | int) -> Value:
         other = self.number(b, a.elem) if isinstance(b, int) else b
