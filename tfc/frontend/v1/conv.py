@@ -78,10 +78,10 @@ def conv2d(
     is SAME, VALID, or a list of pairs for all four dims.
     """
     w = either(filters, filter, "filters", "filter")
-    return _conv(input, w, 2, strides, padding, data_format, dilations, name or "Conv2D", 1)
+    return convolved(input, w, 2, strides, padding, data_format, dilations, name or "Conv2D", 1)
 
 
-def _conv(
+def convolved(
     x: Any,
     w: Any,
     dims: int,
@@ -92,6 +92,7 @@ def _conv(
     name: str,
     nodes: int,
 ) -> Tensor:
+    """The convolution of so many spatial dims, with TF's arguments."""
     graph = graph_of(x, w)
     with graph.name_scope(name) as scope:
         form = format_argument(data_format, dims)
@@ -115,7 +116,7 @@ def conv1d(
     """The convolution of sequences `[batch, width, channels]` with filters `[width, channels, filters]`."""
     x = either(input, value, "input", "value")
     with graph_of(x, filters).name_scope(name or "conv1d"):
-        return _conv(x, filters, 1, stride, padding, data_format, dilations, "Squeeze", 6)
+        return convolved(x, filters, 1, stride, padding, data_format, dilations, "Squeeze", 6)
 
 
 def convolution(
@@ -136,7 +137,7 @@ def convolution(
     dims = w.shape.ndims - 2
     rate = either(dilations, dilation_rate, "dilations", "dilation_rate")
     _one_of_both(dims, strides, rate)
-    return _conv(input, w, dims, strides, padding, data_format, rate, name or "convolution", 1)
+    return convolved(input, w, dims, strides, padding, data_format, rate, name or "convolution", 1)
 
 
 def _one_of_both(dims: int, strides: Any, rate: Any) -> None:
@@ -149,7 +150,7 @@ def _one_of_both(dims: int, strides: Any, rate: Any) -> None:
 
 def atrous_conv2d(value: Any, filters: Any, rate: Any, padding: Any, name: str | None = None) -> Tensor:
     """`conv2d` whose windows take every `rate`-th element."""
-    return _conv(value, filters, 2, None, padding, "NHWC", int_argument(rate, "rate"), name or "convolution", 1)
+    return convolved(value, filters, 2, None, padding, "NHWC", int_argument(rate, "rate"), name or "convolution", 1)
 
 
 # Gradients
@@ -173,17 +174,32 @@ def conv2d_backprop_input(
     return _backprop_input(input_sizes, w, out_backprop, strides, padding, data_format, dilations, kind)
 
 
-def _backprop_input(
-    sizes: Any, w: Any, dy: Any, strides: Any, padding: Any, data_format: str | None, dilations: Any, name: str
+def input_gradient(
+    shape: Shape,
+    w: Any,
+    dy: Any,
+    strides: Any,
+    padding: Any,
+    data_format: str | None,
+    dilations: Any,
+    name: str,
+    nodes: int,
 ) -> Tensor:
+    """The gradient of a convolution of images to its input of a shape, with TF's arguments."""
     graph = graph_of(dy, w)
     with graph.name_scope(name) as scope:
         form = format_argument(data_format, 2)
         left, right = _operands(graph, dy, w, ("out_backprop", "filter"))
-        x = _like(left, dims_argument(sizes, "input_sizes"))
+        x = _like(left, shape)
         attrs = {**_attrs(2, form, strides, dilations, padding), "groups": _groups(x, _inner(right), form)}
-        nodes = 1 if is_tensor_like(sizes) else 2
         return emit(graph, "conv_input", [left, right, x], name=scope, nodes=nodes, attrs=attrs)
+
+
+def _backprop_input(
+    sizes: Any, w: Any, dy: Any, strides: Any, padding: Any, data_format: str | None, dilations: Any, name: str
+) -> Tensor:
+    shape, nodes = dims_argument(sizes, "input_sizes"), 1 if is_tensor_like(sizes) else 2
+    return input_gradient(shape, w, dy, strides, padding, data_format, dilations, name, nodes)
 
 
 def conv2d_backprop_filter(
@@ -307,4 +323,4 @@ def separable_conv2d(
         channels = channels_of(narrow, format_argument(data_format, 2))
         if not point.shape[2].is_compatible_with(channels):
             raise ValueError(f"pointwise_filter takes {point.shape[2]} channels, got {channels}")
-        return _conv(narrow, point, 2, None, "VALID", data_format, None, scope, 1)
+        return convolved(narrow, point, 2, None, "VALID", data_format, None, scope, 1)

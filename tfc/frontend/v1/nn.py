@@ -255,7 +255,7 @@ def batch_normalization(
         inverse = math.rsqrt(convert_to_tensor(variance, of) + variance_epsilon)
         if scale is not None:
             inverse = inverse * scale
-        return math.add(x * inverse, (0.0 if offset is None else offset) - mean * inverse)
+        return math.add(x * inverse, (0.0 if offset is None else offset) - mean * inverse, name="add_1")
 
 
 def batch_norm_with_global_normalization(

@@ -11,7 +11,7 @@ from .lift import emit
 from .windows import Padding, format_argument, numbers_argument, padding_argument
 
 
-def _pool(
+def pooled(
     op: str,
     x: Any,
     window: Any,
@@ -24,6 +24,7 @@ def _pool(
     dilations: Any = None,
     nodes: int = 1,
 ) -> Tensor:
+    """The pool of so many spatial dims by an op of the IR, in its data format, else with TF's arguments."""
     attrs: dict[str, Any] = {
         "window": numbers_argument(window, dims, form, "ksize"),
         "strides": numbers_argument(strides, dims, form, "strides"),
@@ -53,7 +54,7 @@ def max_pool(
     """The largest number of each window of images; the gradient goes to the first of equal ones."""
     form = format_argument(data_format, 2)
     x = either(input, value, "input", "value")
-    return _pool("max_pool", x, ksize, strides, padding_argument(padding, 2, form), form, 2, name or "MaxPool")
+    return pooled("max_pool", x, ksize, strides, padding_argument(padding, 2, form), form, 2, name or "MaxPool")
 
 
 def avg_pool(
@@ -68,7 +69,7 @@ def avg_pool(
     """The mean of each window of images, over its elements without the padding."""
     form = format_argument(data_format, 2)
     x = either(input, value, "input", "value")
-    return _pool("avg_pool", x, ksize, strides, padding_argument(padding, 2, form, False), form, 2, name or "AvgPool")
+    return pooled("avg_pool", x, ksize, strides, padding_argument(padding, 2, form, False), form, 2, name or "AvgPool")
 
 
 def max_pool2d(
@@ -100,7 +101,7 @@ def _squeezed(op: str, x: Any, ksize: Any, strides: Any, padding: Any, data_form
     form = format_argument(data_format, 1)
     with graph_of(x).name_scope(name):
         given = padding_argument(padding, 1, form, False)
-        return _pool(op, x, ksize, strides, given, form, 1, "Squeeze", nodes=4)
+        return pooled(op, x, ksize, strides, given, form, 1, "Squeeze", nodes=4)
 
 
 POOLS = {"MAX": "max_pool", "AVG": "avg_pool"}
@@ -135,4 +136,4 @@ def pool(
     if max(rate) > 1 and max(step) > 1:
         raise ValueError("strides > 1 not supported in conjunction with dilation_rate > 1")
     op = POOLS[pooling_type]
-    return _pool(op, input, window_shape, step, given, form, dims, name or op, dilations=rate, nodes=2)
+    return pooled(op, input, window_shape, step, given, form, dims, name or op, dilations=rate, nodes=2)
