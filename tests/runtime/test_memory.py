@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tracemalloc
 from typing import Any
 
@@ -9,8 +10,8 @@ import numpy as np
 import pytest
 
 from tfc.ir.errors import OutOfMemoryError
-from tfc.runtime import Executable, Session
-from tfc.runtime.memory import ALIGN, Arenas, address, aligned_copy, aligned_zeros
+from tfc.runtime import Executable, Session, memory
+from tfc.runtime.memory import ALIGN, LARGE, Arenas, Outputs, address, aligned_copy, aligned_zeros
 
 from .support import Builder
 
@@ -110,3 +111,67 @@ def test_what_does_not_fit_memory(side: int) -> None:
     with pytest.raises(OutOfMemoryError, match=r"no memory for variable v of float32\[.*\] made at model.py:6"):
         session.prepare((v,), ())
     assert session.prepare((b.op("neg", x),), (x,))([np.ones(2)])[0].tolist() == [-1, -1]
+
+
+# Results
+
+
+def shown(array: np.ndarray) -> int:
+    return array.ctypes.data
+
+
+def test_memory_of_large_results_is_used_again_when_nobody_holds_it() -> None:
+    outputs, shape = Outputs(), (3, LARGE // 8)
+    of = np.dtype(np.float32)
+    first = outputs.maker(shape, of)(shape, of)
+    assert first.shape == shape
+    assert first.dtype == of
+    assert first.flags.writeable
+    assert first.flags.c_contiguous
+    assert shown(first) % ALIGN == 0
+    first[...] = 1
+    view = first[1:, ::2]
+    where = shown(first)
+    del first
+    second = outputs.large(shape, of)
+    assert shown(second) != where
+    assert (view == 1).all()
+    del view
+    gc.collect()
+    assert shown(outputs.large(shape, of)) == where
+    other = (3, LARGE // 4)
+    assert shown(outputs.large(other, of)) not in (where, shown(second))
+
+
+def test_small_results_are_plain_arrays() -> None:
+    outputs, of = Outputs(), np.dtype(np.int8)
+    for shape in ((), (0,), (LARGE - 1,), (0, LARGE)):
+        array = outputs.maker(shape, of)(shape, of)
+        assert array.base is None
+        assert array.shape == shape
+
+
+def test_no_more_than_a_limit_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "KEPT", 2 * LARGE)
+    outputs, of = Outputs(), np.dtype(np.uint8)
+    held = [outputs.large((LARGE,), of) for _ in range(3)]
+    places = {shown(a) for a in held}
+    held.clear()
+    again = [outputs.large((LARGE,), of) for _ in range(2)]
+    assert {shown(a) for a in again} <= places
+    assert outputs._kept == 0
+
+
+def test_results_outlive_the_session_and_each_other() -> None:
+    b = Builder()
+    x = b.placeholder("x", ("n",))
+    session = Session(b.graph)
+    call = session.prepare((b.op("add", x, x),), (x,))
+    given = [np.full(LARGE // 4, k, np.float32) for k in range(4)]
+    results = [call([g])[0] for g in given]
+    for _ in range(3):
+        assert call([given[1]])[0][0] == 2
+    session.close()
+    del session, call
+    gc.collect()
+    assert [r.min() for r in results] == [r.max() for r in results] == [0, 2, 4, 6]

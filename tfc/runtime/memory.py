@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import math
+import weakref
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -73,3 +75,39 @@ class Arenas:
     def give(self, piece: Piece) -> None:
         """Takes back what `take` gave, when no run uses it any more."""
         self._free.append(piece)
+
+
+LARGE = 4 << 20
+"""Bytes from which on an array's memory is used again: the system clears what it gives, and that takes its time."""
+KEPT = 1 << 30
+"""Bytes that are kept for arrays to come."""
+
+
+class Outputs:
+    """Arrays for results. The memory of a large one is used again when no array shows it any more."""
+
+    def __init__(self) -> None:
+        self._free: dict[int, list[Piece]] = {}
+        self._kept = 0
+
+    def maker(self, shape: Sequence[int], dtype: np.dtype[Any]) -> Callable[[Sequence[int], np.dtype[Any]], Array]:
+        """What makes arrays of this shape and dtype."""
+        return self.large if math.prod(shape) * dtype.itemsize >= LARGE else np.empty
+
+    def large(self, shape: Sequence[int], dtype: np.dtype[Any]) -> Array:
+        """A large array of any contents. Raises MemoryError and ValueError as `np.empty` does."""
+        size = math.prod(shape) * dtype.itemsize
+        try:
+            piece = self._free[size].pop()
+            self._kept -= size
+        except (KeyError, IndexError):
+            piece = _piece(size)
+        # The array and its views keep the lease alive, and it tells when the last of them is gone.
+        lease = (ctypes.c_char * size).from_address(piece[0])
+        weakref.finalize(lease, self._give, piece).atexit = False
+        return np.frombuffer(memoryview(lease), dtype).reshape(shape)
+
+    def _give(self, piece: Piece) -> None:
+        if self._kept + piece[1] <= KEPT:
+            self._kept += piece[1]
+            self._free.setdefault(piece[1], []).append(piece)

@@ -46,6 +46,7 @@ class Loaded:
         """Its function needs it alive."""
         self.run = self.code.run
         self.arenas = state.arenas
+        self.outputs = state.outputs
         self.fetches = [s.buffer for s in slots if s.kind == "fetch"]
         self.moving = len(self.fetches) + sum(s.kind == "feed" for s in slots)
         """The slots whose addresses differ from run to run; they are the first."""
@@ -80,12 +81,13 @@ class Loaded:
 class Bound:
     """A program for feeds of certain shapes: all that a run needs but the feeds' addresses."""
 
-    __slots__ = ("arena", "dims", "dims_place", "loaded", "outputs")
+    __slots__ = ("_makers", "arena", "dims", "dims_place", "loaded", "outputs")
 
     def __init__(self, loaded: Loaded, dims: Mapping[str, int]) -> None:
         names = loaded.program.dims
         self.loaded = loaded
         self.outputs = [(_shape_of(b, dims), b.dtype.np) for b in loaded.fetches]
+        self._makers = [(loaded.outputs.maker(shape, dtype), shape, dtype) for shape, dtype in self.outputs]
         for slot in loaded.program.slots:
             _shape_of(slot.buffer, dims)
         self.dims = (ctypes.c_int64 * max(len(names), 1))(*[_known(Index.symbol(d), dims) for d in names])
@@ -99,7 +101,7 @@ class Bound:
         """
         loaded = self.loaded
         try:
-            outputs = [np.empty(shape, dtype) for shape, dtype in self.outputs]
+            outputs = [make(shape, dtype) for make, shape, dtype in self._makers]
             arena = loaded.arenas.take(self.arena)
         except (MemoryError, ValueError):  # ValueError for sizes beyond what an address can tell
             raise self._too_large() from None

@@ -12,7 +12,7 @@ from tfc.ir.graph import Value
 from tfc.ir.ops.state import transposed_variable
 from tfc.ir.types import TensorType
 
-from .memory import Arenas, aligned_zeros
+from .memory import Arenas, Outputs, aligned_zeros
 
 Array = np.ndarray[Any, Any]
 
@@ -97,6 +97,7 @@ class State:
     def __init__(self) -> None:
         self.updating = threading.Lock()
         self.arenas = Arenas()
+        self.outputs = Outputs()
         self.closed = False
         self.second_places = 0
         """How many variables have two places."""
