@@ -77,8 +77,9 @@ class Arenas:
         self._free.append(piece)
 
 
-LARGE = 4 << 20
-"""Bytes from which on an array's memory is used again: the system clears what it gives, and that takes its time."""
+LARGE = 32 << 20
+"""Bytes from which on an array's memory is used again: what is smaller, the C library keeps for itself. The system
+clears what it gives, and that takes its time."""
 KEPT = 1 << 30
 """Bytes that are kept for arrays to come."""
 
