@@ -14,6 +14,7 @@ from tfc.ir.interpret_graph import evaluate
 from tfc.ir.structure import difference
 from tfc.ir.text import parse_graph, print_graph
 from tfc.ir.verify import verify_graph
+from tfc.passes.attention import Attention
 from tfc.passes.cse import CommonSubexpressions
 from tfc.passes.dce import DeadCode
 from tfc.passes.decompose import Decompose
@@ -41,7 +42,8 @@ class Extract:
 
 
 PASSES: dict[str, Pass[Graph]] = {
-    p.name: p for p in (Extract(), Fold(), CommonSubexpressions(), DeadCode(), Decompose(), Simplify(), Turn())
+    p.name: p
+    for p in (Extract(), Attention(), Fold(), CommonSubexpressions(), DeadCode(), Decompose(), Simplify(), Turn())
 }
 OPTIONS: dict[str, Pass[Graph]] = {
     "fold/limits": Fold(max_bytes=64),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tfc.ir.graph import Graph
 from tfc.ir.kernel import Program
 
+from .attention import Attention
 from .cse import CommonSubexpressions
 from .dce import DeadCode
 from .decompose import Decompose
@@ -22,6 +23,7 @@ GRAPH_PASSES: tuple[Pass[Graph], ...] = (
     Simplify(),
     Fold(),
     CommonSubexpressions(),
+    Attention(),
     Decompose(),
     Simplify(),
     Fold(),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from tfc.ir.arrays import repeated
 from tfc.ir.expr import Expr, Name, Prim
 from tfc.ir.graph import Graph, Node, Value
-from tfc.ir.index import Dim, Index
+from tfc.ir.index import Dim, Index, linear_in, symbols_of
 from tfc.ir.kernel import subexprs
 from tfc.ir.ops.state import VARIABLES
 from tfc.ir.types import Shape
@@ -22,6 +22,9 @@ from tfc.ir.types import Shape
 SOURCES = frozenset({"placeholder", *(op.name for op in VARIABLES)})
 IN_ORDER = frozenset({"concat"})
 """Templates that take each element of an operand once, so that the operand needs no memory."""
+READS: dict[str, tuple[str, ...]] = {"attention": ("once", "any", "rows", "once")}
+"""How templates read operands that need no memory of their own, the last as all that follow: each element once; in any
+order and again, but through views of memory; the same, elements of a row side by side."""
 INLINE_WORK = 2
 """An element of more simple operations than this is computed once and kept rather than computed again."""
 CONDITIONAL_WORK = 32
@@ -69,8 +72,10 @@ class _Probe:
     node: Node
     plain: bool = True
     bound: list[Expr] = field(default_factory=list)
+    read: list[tuple[int, Shape]] = field(default_factory=list)
 
     def operand(self, k: int, at: Shape) -> Expr:
+        self.read.append((k, at))
         return Name(self.node.operands[k].type.dtype, f"x{k}")
 
     def let(self, value: Expr, low: int | None, high: Dim | None) -> Dim:
@@ -156,12 +161,35 @@ class Roots:
     def _keep_operands(self, node: Node) -> None:
         """Gives memory to those operands of a node that it cannot take inlined."""
         if node.op.template is not None and node.op.template not in IN_ORDER:
-            self.values.update(v for v in node.operands if not is_uniform(v.node))
+            self.values.update(v for k, v in enumerate(node.operands) if not self._is_read_through(node, k))
         elif node.op.element is not None and not self.rules[node].view:
             for v in node.operands:
                 found = self._of(v)
                 if not found.plain or found.repeated > CONDITIONAL_WORK:
                     self.values.add(v)
+
+    def _is_read_through(self, node: Node, k: int) -> bool:
+        """Whether a template computes an operand where it reads it."""
+        v, reads = node.operands[k], READS.get(node.op.template or "")
+        if is_uniform(v.node) or reads is None:
+            return is_uniform(v.node)
+        found, how = self._of(v), reads[min(k, len(reads) - 1)]
+        if how == "once" or not found.plain:
+            return found.plain
+        return found.work == 0 and (how == "any" or self._reads_rows(v))
+
+    def _reads_rows(self, v: Value) -> bool:
+        """Whether a view reads along the last dim what lies side by side."""
+        at: Shape = tuple(Index.symbol(f"i{k}") for k in range(v.type.rank))
+        last = f"i{v.type.rank - 1}"
+        while v not in self.values and not is_source(v.node) and v.node.op.element is not None:
+            probe = _Probe(v.node)
+            v.node.op.element(probe, v.node, at)
+            if len(probe.read) != 1:
+                return False
+            ((k, at),) = probe.read
+            v = v.node.operands[k]
+        return linear_in(at[-1], last) == (1, at[-1] - Index.symbol(last)) and last not in symbols_of(*at[:-1])
 
     def _of(self, v: Value) -> _Inlined:
         return _LOADED if v in self.values or is_source(v.node) else self._inlined[v]
@@ -192,10 +220,15 @@ def _is_repeated(v: Value) -> bool:
     if len(v.users) != 1:
         return len(v.users) > 1
     user = v.users[0]
-    return any(r.type.dims != v.type.dims for r in user.results) and not _takes_once(user)
+    return any(r.type.dims != v.type.dims for r in user.results) and not _takes_once(user, v)
 
 
-def _takes_once(user: Node) -> bool:
+def _takes_once(user: Node, v: Value) -> bool:
+    """Whether a user takes each element of a value once, though its own elements are others."""
+    if user.op.template == "attention":
+        q, _, values, *others = user.operands
+        of_scores = v in others and v.type.dims[-1] == values.type.dims[-2]
+        return v.type.dims[:-1] == user.type.dims[:-1] and (v is q or of_scores)
     return user.op.combiner is not None or user.op.template in IN_ORDER
 
 

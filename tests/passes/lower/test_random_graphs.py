@@ -30,6 +30,7 @@ from tfc.ir.op import REGISTRY
 from tfc.ir.ops.common import const
 from tfc.ir.types import float32, int32
 from tfc.passes.dce import DeadCode
+from tfc.passes.decompose import Decompose
 from tfc.passes.pipeline import GRAPH_PASSES
 from tfc.passes.schedule.cpu import Schedule
 
@@ -284,7 +285,7 @@ def build(count: int, seed: int, n: int) -> Program:
 PROGRAMS = st.builds(build, st.integers(1, 30), st.integers(0, 2**32 - 1), st.sampled_from([1, 2, 3, 5, 9]))
 
 
-@pytest.mark.parametrize("passes", [GRAPH_PASSES, GRAPH_PASSES[3:4]], ids=["optimised", "decomposed"])
+@pytest.mark.parametrize("passes", [GRAPH_PASSES, (Decompose(),)], ids=["optimised", "decomposed"])
 @settings(max_examples=40, deadline=None)
 @given(program=PROGRAMS, target=TARGET)
 def test_programs_compute_what_the_reference_says(passes: Any, program: Program, target: str) -> None:
