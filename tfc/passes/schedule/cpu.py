@@ -10,6 +10,7 @@ from tfc.ir.kernel import Kernel, Program
 from ..target import Target
 from .cpu_attention import attention, find_attention
 from .cpu_conv import conv, find_contraction, is_conv
+from .cpu_gemv import find_gemv, is_of_few, streamed
 from .cpu_loops import attempt, merge_rows, vector_loops
 from .cpu_narrow import narrow
 from .cpu_packed import packed
@@ -30,7 +31,7 @@ class Schedule:
 
 def schedule_kernel(k: Kernel, target: Target) -> Kernel:
     """An algorithm as it is to run: what it begins with blocked, or rows merged; loops in vectors."""
-    steps = (_convolution, _product, _attention)
+    steps = (_convolution, _few_vectors, _product, _attention)
     blocked = next((new for step in steps if (new := attempt(k, step, target)) is not k), None)
     return simplify_kernel(vector_loops(simplify_kernel(blocked or merge_rows(k, target)), target))
 
@@ -38,6 +39,11 @@ def schedule_kernel(k: Kernel, target: Target) -> Kernel:
 def _convolution(k: Kernel, target: Target) -> Kernel:
     sums = find_contraction(k)
     return k if sums is None or not is_conv(k, sums, target) else conv(k, sums, target)
+
+
+def _few_vectors(k: Kernel, target: Target) -> Kernel:
+    g = find_gemv(k)
+    return k if g is None or not is_of_few(k, g) else streamed(k, g, target)
 
 
 def _product(k: Kernel, target: Target) -> Kernel:

@@ -1,0 +1,172 @@
+"""Products of a matrix and one or a few vectors: what counts is that the matrix is read once, in the order of memory.
+
+Some rows of the matrix at a time are added to the result, tile by tile, so that they are read side by side to their
+ends. A tile is some vectors of the result by some of their lanes; its vectors share what is read of the matrix.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tfc.ir.expr import Load, Prim
+from tfc.ir.index import Dim, Index, linear_in, symbols_of
+from tfc.ir.kernel import Accumulate, Alloc, For, Kernel, Store, walk
+from tfc.ir.types import Shape
+
+from ..target import Target
+from .cpu_loops import merge_siblings, near
+from .gemm import extent_of, factor, unguarded
+from .loops import reorder, split, unroll, vectorise
+from .nest import buffer_table, perfect_nest
+from .staging import Axis, stage
+
+CHAIN = 8
+"""Rows of the matrix that are added to one vector at a time: the more, the seldomer it is read and written."""
+ROWS = 16
+"""Rows of the matrix that are added to the tiles of a few vectors at a time."""
+FEW = 64
+"""Vectors that are few: where more read the matrix, packing it pays."""
+TILE = 8
+"""Vectors and rows of a tile at most."""
+SHORT = 4
+"""Vectors of lanes from which on a row is long."""
+
+
+@dataclass(frozen=True)
+class Gemv:
+    """`c[.., few, v] add= matrix[.., k, v] * vector[.., few, k]`: the loops of a product by what they are to it."""
+
+    c: str
+    at: Shape
+    matrix: Load
+    vector: Load
+    few: str | None
+    """The loop over vectors, where there is more than one."""
+    v: str
+    k: str
+
+
+def find_gemv(k: Kernel) -> Gemv | None:
+    """The product of a matrix and vectors that a kernel begins with; None where there is none, or a dim is 0."""
+    nests = [s for s in k.body if isinstance(s, For)]
+    if len(nests) < 2 or any(not isinstance(s, (For, Alloc)) for s in k.body):
+        return None
+    zero, loops = perfect_nest(nests[0]), perfect_nest(nests[1])
+    match zero[-1].body, loops[-1].body:
+        case (Store(buffer=c),), (
+            Accumulate(buffer=same, index=at, combiner="add", value=Prim(op="mul", args=(left, right))),
+        ) if c == same and len(zero) == len(loops) - 1:
+            factors = [factor(left), factor(right)]
+        case _:
+            return None
+    *batch, v, over = (loop.var for loop in loops)
+    if any(loop.extent == 0 for loop in loops) or [x for x in at if x != 0] != [Index.symbol(x) for x in (*batch, v)]:
+        return None
+    matrix, vector = sorted(factors, key=lambda f: f is None or v not in symbols_of(*f.index))
+    if matrix is None or vector is None:
+        return None
+    of_matrix, of_vector = symbols_of(*matrix.index), symbols_of(*vector.index)
+    if v in of_vector or not {v, over} <= of_matrix or over not in of_vector:
+        return None
+    few = batch[-1] if batch and batch[-1] not in of_matrix else None
+    return Gemv(c, at, matrix, vector, few, v, over)
+
+
+def streamed(k: Kernel, g: Gemv, target: Target) -> Kernel:
+    """The kernel that adds up some rows of the matrix at a time; as it is where they are short or not side by side."""
+    width, length = target.lanes(g.matrix.dtype), extent_of(k, g.v)
+    if width < 2 or (isinstance(length, int) and length < SHORT * width):
+        return k
+    if stride(k, g.matrix.buffer, g.matrix.index, g.v) != 1 or stride(k, g.c, g.at, g.v) != 1:
+        return k
+    rest = [s.var for s in k.body if isinstance(s, For)][2:]
+    k = _one(k, g, width) if g.few is None else _several(k, g, g.few, target)
+    return near(merge_siblings(k, rest))
+
+
+def _one(k: Kernel, g: Gemv, width: int) -> Kernel:
+    """for some rows { for lanes { r = c  for row { r add= matrix * vector }  c = r } }"""
+    k = reorder(k, [g.k, g.v])
+    k = split(k, g.k, _chain(extent_of(k, g.k)), outer=f"{g.k}_c", inner=f"{g.k}_k", tail="peel_loop", suffix="_rest")
+    k = reorder(k, [f"{g.k}_c", g.v, f"{g.k}_k"])
+    k = split(k, g.v, width, outer=f"{g.v}_o", inner=f"{g.v}_l", tail="peel")
+    for part in ("", "_tail") if has_loop(k, f"{g.v}_l_tail") else ("",):
+        lane, row, r = f"{g.v}_l{part}", f"{g.k}_k{part}", f"{g.c}_r{part}"
+        k = reorder(k, [row, lane])
+        k = stage(k, g.c, name=r, around=row, space="register", fill=0.0)
+        k = unguarded(k, lane, "mask")
+        for x in (lane, f"{r}_in0", f"{r}_out0"):
+            k = vectorise(k, x)
+        k = unroll(k, row)
+    return k
+
+
+def _chain(depth: Dim) -> int:
+    """Rows at a time: about as many as are good, so that none are left over where the depth is known."""
+    if not isinstance(depth, int):
+        return CHAIN
+    near = sorted(range(CHAIN // 2 + 2, 3 * CHAIN // 2 + 1), key=lambda n: abs(n - CHAIN))
+    return next((n for n in near if depth % n == 0), min(CHAIN, depth))
+
+
+def _several(k: Kernel, g: Gemv, over: str, target: Target) -> Kernel:
+    """for some rows { for tile { r = c  for row { for few { for lane { r add= matrix * vector } } }  c = r } }"""
+    width, tile = target.lanes(g.matrix.dtype), _tile(extent_of(k, over), target)
+    vectors = min(TILE, (target.vector_registers - 2) // (tile + 1))
+    length = extent_of(k, g.v)
+    vectors = min(vectors, length // width) if isinstance(length, int) else vectors
+    few, inner = f"{over}_t", f"{over}_i"
+    k = split(k, over, tile, outer=few, inner=inner, tail="mask")
+    k = reorder(k, [g.k, g.v, few, inner])
+    k = split(k, g.k, ROWS, outer=f"{g.k}_c", inner=f"{g.k}_k", tail="short")
+    k = reorder(k, [f"{g.k}_c", g.v, few, f"{g.k}_k", inner])
+    k = split(k, g.v, vectors * width, outer=f"{g.v}_t", inner=f"{g.v}_b", tail="peel")
+    k = _in_registers(k, g, over, width, "")
+    return _in_registers(k, g, over, width, "_tail") if has_loop(k, f"{g.v}_b_tail") else k
+
+
+def _tile(count: Dim, target: Target) -> int:
+    """Vectors of a tile: as many as leave the least to compute twice."""
+    most = min(TILE, target.vector_registers // 2 - 2)
+    if not isinstance(count, int):
+        return most // 2
+    return min(range(min(count, most), most // 2, -1), key=lambda n: -(-count // n) * n, default=count)
+
+
+def _in_registers(k: Kernel, g: Gemv, over: str, width: int, part: str) -> Kernel:
+    """A tile of the result in registers while some rows are added."""
+    few, inner, row, v = (f"{x}{part}" for x in (f"{over}_t", f"{over}_i", f"{g.k}_k", f"{g.v}_b"))
+    k = split(k, v, width, outer=f"{v}_v", inner=f"{v}_l")
+    k = reorder(k, [*([] if part else [f"{g.v}_t"]), few, row, inner, f"{v}_v", f"{v}_l"])
+    d, r = _dim(g, g.v), f"{g.c}_r{part}"
+    layout = (Axis(_dim(g, over)), Axis(d, step=width), Axis(d, count=width))
+    k = stage(k, g.c, name=r, around=row, space="register", layout=layout, fill=0.0)
+    k = unguarded(unguarded(k, f"{v}_l", "mask"), inner, "clamp")
+    for lane in (f"{v}_l", f"{r}_in2", f"{r}_out2"):
+        k = vectorise(k, lane)
+    for x in (inner, f"{v}_v", *(f"{r}_{way}{n}" for way in ("in", "out") for n in (0, 1))):
+        k = unroll(k, x)
+    return k
+
+
+def _dim(g: Gemv, var: str) -> int:
+    return g.at.index(Index.symbol(var))
+
+
+def has_loop(k: Kernel, var: str) -> bool:
+    return any(isinstance(s, For) and s.var == var for s in walk(k.body))
+
+
+def is_of_few(k: Kernel, g: Gemv) -> bool:
+    """Whether so few vectors are multiplied that packing the matrix does not pay."""
+    count = 1 if g.few is None else extent_of(k, g.few)
+    return isinstance(count, int) and count <= FEW
+
+
+def stride(k: Kernel, buffer: str, index: Shape, var: str) -> Dim | None:
+    """How far apart in memory, in elements, the iterations of a loop touch a buffer; None where that varies."""
+    flat: Dim = 0
+    for i, step in zip(index, buffer_table(k)[buffer].steps, strict=True):
+        flat = flat + i * step
+    form = linear_in(flat, var)
+    return None if form is None else form[0]
