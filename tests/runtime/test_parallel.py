@@ -85,6 +85,8 @@ CASES: dict[str, tuple[Callable[..., Any], list[tuple[int, ...]]]] = {
     "softmax": (softmax, [(19, 37)]),
     "softmax of 10": (softmax, [(50, 10)]),
     "layer norm": (normed, [(19, 37)]),
+    "sum": (tnp.sum, [(4099,)]),
+    "mean of all": (lambda x: tnp.mean(x * x), [(61, 67)]),
     "columns": (lambda x: tnp.sum(x, axis=0), [(101, 23)]),
     "middle": (lambda x: tnp.max(x, axis=1), [(7, 11, 13)]),
     "argmax": (lambda x: tnp.argmax(x, axis=-1), [(41, 29)]),
@@ -116,7 +118,7 @@ def test_bits_do_not_depend_on_the_number_of_threads(name: str, programs: list[A
     assert any(s.kind == "parallel" for k in programs[0].program.kernels for s in walk(k.body) if isinstance(s, For))
 
 
-@pytest.mark.parametrize("name", ["softmax of 10", "columns", "batched", "loss"])
+@pytest.mark.parametrize("name", ["softmax of 10", "columns", "sum", "batched", "loss"])
 def test_programs_have_no_races(name: str, programs: list[Any]) -> None:
     """The interpreter finds them, and gives the same."""
     f, shapes = CASES[name]

@@ -86,6 +86,19 @@ def test_work_that_is_not_known_is_asked_for_in_the_run() -> None:
     assert head.startswith("for i < n parallel grain(floordiv(")
 
 
+SUM = "kernel sum(x: float32[n] in, s: float32[] inout) dims(n) { for i < n { s[] add= x[i] } }"
+
+
+def test_sums_are_made_of_blocks(same: Same) -> None:
+    """Of a number that does not depend on the threads."""
+    k = parse_kernel(SUM)
+    out = parallel_kernel(k, TARGET, 256)
+    assert heads(out) == ["for i_b < floordiv(n + 7, 8) parallel grain(3) {"]
+    same(k, out, {"n": 0}, {"n": 1}, {"n": 8}, {"n": 29}, rtol=1e-6)
+    (head,) = marked(SUM)
+    assert head.startswith("for i_b < floordiv(n + ")
+
+
 BLOCKS = """
 kernel blocks(x: float32[n, 4096] in, y: float32[n, 4096] out) dims(n) {
   for b < floordiv(n + 99, 100) {

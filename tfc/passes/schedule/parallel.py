@@ -12,13 +12,19 @@ from tfc.ir.kernel import Body, Check, For, If, Kernel, Program, walk
 from ..target import Target
 from .cost import CYCLE, Costs, grain_of
 from .cpu_loops import attempt
-from .loops import parallelise
-from .nest import ScheduleError, locate, replace_loop, spans_of
+from .defer import defer
+from .loops import parallelise, split, unroll, vectorise
+from .nest import ScheduleError, accesses, allocated, locate, replace_loop, spans_of
+from .staging import stage
 
 GRAIN = 32_000 * CYCLE
 """What is worth a thread: waking it and waiting for it take a quarter of this."""
 CALL = 500 * CYCLE
 """What a loop inside of others takes at least where the call of its function is not to be felt."""
+BLOCKS = 4
+"""Blocks that make up a grain, where a loop is cut because it accumulates."""
+BLOCK = 8
+"""Iterations of a block at least."""
 MANY = 64
 """Iterations from which on loops inside need no threads."""
 
@@ -74,6 +80,8 @@ def _mark(k: Kernel, var: str, target: Target, grain: int, depth: int = 0, aroun
     marked = k
     if depth == 0 or (least is not None and least >= min(CALL, grain)):
         marked = attempt(k, _parallel, var, grain_of(each, grain))
+        if marked is k:
+            marked = attempt(k, _partial, var, each, grain)
     if marked is not k:
         around += 1
         if around > 1 or (isinstance(loop.extent, int) and loop.extent >= MANY):
@@ -81,6 +89,47 @@ def _mark(k: Kernel, var: str, target: Target, grain: int, depth: int = 0, aroun
     for inner in list(_loops(loop.body)):
         marked = _mark(marked, inner.var, target, grain, depth + 1, around)
     return marked
+
+
+def _partial(k: Kernel, var: str, each: Dim, grain: int) -> Kernel:
+    """A loop that accumulates, for threads: what its iterations, or blocks of them, give is put together after it.
+
+    for k < n { s[] add= x[k] }
+    -> alloc p: float32[floordiv(n + 63, 64)] local stack
+       for b < floordiv(n + 63, 64) parallel {
+         s2[] = 0.0  for k < min(64, n - 64*b) { s2[] add= x[64*b + k] }  p[b] = s2[]
+       }
+       for b2 < floordiv(n + 63, 64) { s[] add= p[b2] }
+
+    The blocks follow from what an iteration takes, never from the number of threads.
+    """
+    loop = locate(k, var, "parallelise").loop
+    sums = list(
+        dict.fromkeys(a.buffer for a in accesses(loop.body) if a.accumulates and var not in symbols_of(*a.index))
+    )
+    sums = [b for b in sums if b not in allocated(loop.body)]
+    if not sums:
+        raise ScheduleError("parallelise", var, "nothing is accumulated over it")
+    block = max(BLOCK, -(-grain // BLOCKS // max(each, 1))) if isinstance(each, int) else 1
+    over = var
+    if block > 1:
+        over, inner = f"{var}_b", f"{var}_k"
+        k = split(k, var, block, outer=over, inner=inner, tail="short")
+        for b in sums:
+            k = _in_registers(k, b, inner)
+    for b in sums:
+        k = defer(k, over, b, name=f"{b}_{over}_all", after=f"{over}_{b}")
+    return _parallel(k, over, grain_of(each * block, grain))
+
+
+def _in_registers(k: Kernel, buffer: str, around: str) -> Kernel:
+    """What a loop accumulates in registers of its own."""
+    name = f"{buffer}_{around}"
+    k = stage(k, buffer, name=name, around=around, space="register", fresh=True)
+    loops = [s for s in walk(k.body) if isinstance(s, For) and s.var.startswith((f"{name}_in", f"{name}_out"))]
+    for s in loops:
+        k = unroll(k, s.var) if any(isinstance(x, For) for x in s.body) else vectorise(k, s.var)
+    return k
 
 
 def _parallel(k: Kernel, var: str, grain: Dim) -> Kernel:
