@@ -78,6 +78,14 @@ def test_few_vectors(rows: int, length: int) -> None:
     assert all(map(is_streamed, check(*product(rows, 17, length)).values()))
 
 
+@pytest.mark.parametrize("rows", [1, 3])
+def test_what_follows_a_product(rows: int) -> None:
+    """Steps of a single element among the nests after it, as of a softmax of one row, are in nobody's way."""
+    graph, arrays = product(rows, 17, 33)
+    graph.outputs = [REGISTRY["softmax"](REGISTRY["neg"](graph.outputs[0]), axis=-1)]
+    assert all(map(is_streamed, check(graph, arrays).values()))
+
+
 def test_depth_and_length_of_the_run() -> None:
     for depth, length in ((0, 5), (1, 1), (9, 33), (19, 70)):
         check(*product(1, depth, length, open_dims="kn"))

@@ -48,8 +48,8 @@ class Gemv:
 
 def find_gemv(k: Kernel) -> Gemv | None:
     """The product of a matrix and vectors that a kernel begins with; None where there is none, or a dim is 0."""
-    nests = [s for s in k.body if isinstance(s, For)]
-    if len(nests) < 2 or any(not isinstance(s, (For, Alloc)) for s in k.body):
+    nests = [s for s in k.body if not isinstance(s, Alloc)][:2]
+    if len(nests) < 2 or not (isinstance(nests[0], For) and isinstance(nests[1], For)):
         return None
     zero, loops = perfect_nest(nests[0]), perfect_nest(nests[1])
     match zero[-1].body, loops[-1].body:
