@@ -19,7 +19,15 @@ from .declare import either
 from .errors import unsupported
 from .graph import Graph, Tensor, get_default_graph, graph_of
 from .lift import Array, as_array, emit, first_tensor, is_tensor_like, lift, shaped
-from .shape_values import dim_argument, dims_argument, int_argument, ints_argument, shape_argument, value_of
+from .shape_values import (
+    dim_argument,
+    dims_argument,
+    int_argument,
+    ints_argument,
+    shape_argument,
+    value_of,
+    vector_nodes,
+)
 
 # Arrays of one value and of dims
 
@@ -155,7 +163,7 @@ def reshape(tensor: Any, shape: Any, name: str | None = None) -> Tensor:
     """The same elements in another shape; one dim may be -1. Dims may come from other tensors' shapes."""
     graph = graph_of(tensor, shape)
     dims = dims_argument(shape, "shape")
-    nodes = 1 if is_tensor_like(shape) else 2
+    nodes = 1 + vector_nodes(shape)
     args = ("tensor",)
     return emit(graph, "reshape", [tensor], name=name or "Reshape", args=args, nodes=nodes, attrs={"shape": dims})
 

@@ -12,8 +12,8 @@ from .array import reshape
 from .basics import convert_to_tensor
 from .declare import either
 from .graph import Graph, Tensor, graph_of
-from .lift import emit, first_tensor, is_tensor_like, lift_hinted
-from .shape_values import dims_argument, int_argument, ints_argument
+from .lift import emit, first_tensor, lift_hinted
+from .shape_values import dims_argument, int_argument, ints_argument, vector_nodes
 from .windows import channels_of, format_argument, numbers_argument, padding_argument
 
 ONES = (1, 1, 1, 1)
@@ -198,7 +198,7 @@ def input_gradient(
 def _backprop_input(
     sizes: Any, w: Any, dy: Any, strides: Any, padding: Any, data_format: str | None, dilations: Any, name: str
 ) -> Tensor:
-    shape, nodes = dims_argument(sizes, "input_sizes"), 1 if is_tensor_like(sizes) else 2
+    shape, nodes = dims_argument(sizes, "input_sizes"), 1 + vector_nodes(sizes)
     return input_gradient(shape, w, dy, strides, padding, data_format, dilations, name, nodes)
 
 
@@ -221,7 +221,7 @@ def conv2d_backprop_filter(
         sizes = ints_argument(filter_sizes, "filter_sizes")
         attrs = _attrs(2, form, strides, dilations, padding)
         attrs["groups"] = _groups(x, sizes[-2] if len(sizes) > 1 else None, form)
-        nodes = 1 if is_tensor_like(filter_sizes) else 2
+        nodes = 1 + vector_nodes(filter_sizes)
         return emit(graph, "conv_filter", [x, dy, _like(x, sizes)], name=scope, nodes=nodes, attrs=attrs)
 
 

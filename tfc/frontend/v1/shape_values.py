@@ -139,6 +139,14 @@ def ints_argument(x: Any, what: str) -> tuple[int, ...]:
     return tuple(int(d) for d in dims)  # type: ignore[arg-type]
 
 
+def vector_nodes(x: Any) -> int:
+    """Nodes that TF makes of a vector: none of a tensor, a constant of numbers, a stack of tensors and constants."""
+    if is_tensor_like(x):
+        return 0
+    tensors = sum(map(is_tensor_like, x)) if isinstance(x, (list, tuple)) else 0
+    return 1 + len(x) - tensors if tensors else 1
+
+
 def int_argument(x: Any, what: str) -> int:
     """As `dim_argument`, where the value must be known when the graph is built."""
     return ints_argument([x], what)[0]
