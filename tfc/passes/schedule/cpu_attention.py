@@ -109,9 +109,10 @@ def attention(k: Kernel, a: Attention, target: Target) -> Kernel:
     k = unguard(k, *guarded, outside="clamp")
     zero, product, *steps, _, most = inside[:-8]
     exponential, total, sums = inside[-3:]
-    k = _scores(k, a, (zero, product, *steps, most), t)
+    # The scores last: that they are stored before they are read is seen while one loop sets them all to zero.
+    k = _result(k, a, sums, t)
     k = _row_sums(k, exponential, total, t)
-    return _result(k, a, sums, t)
+    return _scores(k, a, (zero, product, *steps, most), t)
 
 
 def _inner(k: Kernel, var: str) -> list[str]:
@@ -168,7 +169,7 @@ def _result(k: Kernel, a: Attention, row: str, t: Tiles) -> Kernel:
     k = reorder(k, [f"{row}_t", f"{e}_t", key, f"{row}_i", f"{e}_v", f"{e}_l"])
     name = f"{a.result}_r"
     layout = (Axis(0), Axis(1, step=t.width), Axis(1, count=t.width))
-    k = stage(k, a.result, name=name, around=key, space="register", layout=layout)
+    k = stage(k, a.result, name=name, around=key, space="register", layout=layout, fill=0.0)
     k = unguarded(k, f"{e}_l", "mask")
     for v in (f"{e}_l", f"{name}_in2", f"{name}_out2"):
         k = vectorise(k, v)
