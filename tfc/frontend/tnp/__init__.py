@@ -139,6 +139,7 @@ from .shapes import (
     tile,
     transpose,
 )
+from .windows import avg_pool, conv, conv_transpose, max_pool
 
 __all__ = [
     "abs",
@@ -154,6 +155,7 @@ __all__ = [
     "array",
     "asarray",
     "astype",
+    "avg_pool",
     "bitwise_and",
     "bitwise_or",
     "bitwise_xor",
@@ -162,6 +164,8 @@ __all__ = [
     "ceil",
     "clip",
     "concatenate",
+    "conv",
+    "conv_transpose",
     "cos",
     "count_nonzero",
     "divide",
@@ -209,6 +213,7 @@ __all__ = [
     "logsumexp",
     "matmul",
     "max",
+    "max_pool",
     "maximum",
     "mean",
     "min",

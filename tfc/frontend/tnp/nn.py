@@ -16,13 +16,13 @@ from ..tracer import ArrayLike, Trace, checked_dtype, kind_of, lift, result_type
 from .elementwise import ufunc_types
 
 
-def _float(trace: Trace, x: ArrayLike) -> Value:
+def as_float(trace: Trace, x: ArrayLike) -> Value:
     return lift(trace, x, ufunc_types(np.exp, x)[0])
 
 
 def _activation(name: str, doc: str, op: str | None = None) -> Callable[..., Any]:
     def call(trace: Trace, x: ArrayLike) -> Any:
-        return trace.apply(op or name, _float(trace, x))
+        return trace.apply(op or name, as_float(trace, x))
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = doc
@@ -40,25 +40,25 @@ silu = _activation("silu", "`x * sigmoid(x)`.", "swish")
 @traceable
 def leaky_relu(trace: Trace, x: ArrayLike, negative_slope: float = 0.01) -> Any:
     """`x` above 0, `negative_slope * x` elsewhere."""
-    return trace.apply("leaky_relu", _float(trace, x), alpha=float(negative_slope))
+    return trace.apply("leaky_relu", as_float(trace, x), alpha=float(negative_slope))
 
 
 @traceable
 def gelu(trace: Trace, x: ArrayLike, approximate: bool = True) -> Any:
     """`x` times the normal distribution function of `x`: approximated by `tanh`, or by `erf`."""
-    return trace.apply("gelu", _float(trace, x), approximate=bool(approximate))
+    return trace.apply("gelu", as_float(trace, x), approximate=bool(approximate))
 
 
 @traceable
 def softmax(trace: Trace, x: ArrayLike, axis: int = -1) -> Any:
     """`exp(x) / sum(exp(x))` along an axis, without overflow."""
-    return trace.apply("softmax", _float(trace, x), axis=int(axis))
+    return trace.apply("softmax", as_float(trace, x), axis=int(axis))
 
 
 @traceable
 def log_softmax(trace: Trace, x: ArrayLike, axis: int = -1) -> Any:
     """The logarithm of softmax along an axis."""
-    return trace.apply("log_softmax", _float(trace, x), axis=int(axis))
+    return trace.apply("log_softmax", as_float(trace, x), axis=int(axis))
 
 
 @traceable
@@ -94,7 +94,7 @@ def sparse_softmax_cross_entropy(trace: Trace, logits: ArrayLike, labels: ArrayL
     if not found.type.dtype.is_int:
         raise DTypeError(f"labels are integers, got {found.type} at {user_line()}")
     narrow = found if found.type.dtype in (int32, int64) else trace.node("cast", found, dtype=int64)
-    return trace.apply("sparse_softmax_cross_entropy", _float(trace, logits), narrow)
+    return trace.apply("sparse_softmax_cross_entropy", as_float(trace, logits), narrow)
 
 
 @traceable
