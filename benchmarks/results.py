@@ -14,6 +14,10 @@ FORMAT = 1
 """Of the JSON; another number is not read."""
 
 
+WORDS = 160
+"""Letters of a reason."""
+
+
 class Status(StrEnum):
     """What became of a contestant at a workload. A figure stands only beside OK."""
 
@@ -60,7 +64,8 @@ class Cell:
         return max(0.0, self.prepare + self.first - self.median)
 
     def fail(self, status: Status, why: str) -> None:
-        self.status, self.why, self.seconds = status, why, []
+        """Of `why` the first line says enough."""
+        self.status, self.why, self.seconds = status, why.strip().partition("\n")[0][:WORDS], []
 
     def settle(self) -> None:
         """Makes the figures of the blocks."""

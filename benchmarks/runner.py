@@ -119,9 +119,11 @@ def expected(workload: Workload, data: Data) -> tuple[list[int], list[list[Any]]
 
 def traffic_of(workload: Workload, results: Sequence[Any]) -> Traffic:
     """What a step has to move: its inputs, the weights, and its results, or the new weights."""
-    item = np.dtype(workload.result).itemsize
-    read = sum(spec.bytes for spec in workload.weights) if workload.read is None else workload.read
-    return Traffic(sum(spec.bytes for spec in workload.inputs), read, sum(a.size * item for a in results))
+    inputs, written = sum(spec.bytes for spec in workload.inputs), sum(a.size for a in results)
+    written *= np.dtype(workload.result).itemsize
+    if workload.picked is not None:
+        return Traffic(inputs + workload.picked, 0, written)
+    return Traffic(inputs, sum(spec.bytes for spec in workload.weights), written)
 
 
 def _ask(cell: Cell, one: Contestant, team: Team, do: str, **arguments: Any) -> dict[str, Any] | None:

@@ -7,11 +7,14 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
+from .compare import comparison
 from .contestants import CONTESTANTS, Contestant
 from .machine import machine_facts, widest_vector_bytes
-from .results import Results, Status
+from .plot import SUFFIXES, draw
+from .results import Results, Status, load
 from .runner import Settings, Team, measure
 from .tables import facts_text, full_text
 from .workload import Workload
@@ -19,10 +22,10 @@ from .workloads import matching
 
 EPILOG = """\
 examples:
-  python -m benchmarks --quick
-  python -m benchmarks --filter softmax --contestants tfc,numpy,torch
-  python -m benchmarks --filter 'matmul: *512*' 'training:' --threads all --details
-  python -m benchmarks --json new.json --compare old.json --plot limit.svg
+  %(prog)s --quick
+  %(prog)s --filter softmax --contestants tfc,numpy,torch
+  %(prog)s --filter 'matmul: *512*' 'training:' --threads all --details
+  %(prog)s --json new.json --compare old.json --plot limit.svg
   python -m benchmarks.report new.json         the tables of docs/performance.md
 
 Each contestant has a process of its own, on the same cores, with the same number of threads. For each workload they
@@ -102,14 +105,33 @@ def run(options: argparse.Namespace) -> int:
         print("\n".join(f"{w.group}: {w.name}" for w in workloads))
         return 0
     contestants, settings = chosen_contestants(options.contestants, options.quick), settings_of(options)
+    before = load(options.compare) if options.compare else None
+    check_outputs(options)
     facts = machine_facts(settings.threads)
     print(facts_text(facts), end="\n\n", flush=True)
     results = measure_all(workloads, contestants, settings, facts)
     print(full_text(results, options.details))
     if options.json:
         options.json.write_text(results.to_json())
+    if options.plot:
+        draw(results, options.plot)
+    if before:
+        print(f"\n{comparison(results, before, str(options.compare))}")
     ours = [c for row in results.rows for c in row.cells if c.ours]
     return int(any(c.status in (Status.FAILED, Status.WRONG, Status.LATE) for c in ours))
+
+
+def check_outputs(options: argparse.Namespace) -> None:
+    """Raises ValueError, before anything is measured, for files that could not be written after it."""
+    for name in ("json", "plot"):
+        file = getattr(options, name)
+        if file and not file.parent.is_dir():
+            raise ValueError(f"--{name}: there is no folder {file.parent}")
+    if options.plot:
+        if options.plot.suffix not in SUFFIXES:
+            raise ValueError(f"--plot: {options.plot} does not end in {' or '.join(SUFFIXES)}")
+        if find_spec("matplotlib") is None:
+            raise ValueError('--plot: matplotlib is not installed (pip install -e ".[bench]")')
 
 
 def measure_all(

@@ -116,8 +116,8 @@ class Workload:
     quick: bool = False
     single: bool = False
     elementwise: bool = False
-    read: int | None = None
-    """Bytes of the weights that are read, where those are not all."""
+    picked: int | None = None
+    """Bytes of the weights that a step reads, others each time; None for all of them."""
 
     @property
     def buffers(self) -> int:

@@ -172,7 +172,7 @@ class Graph(Ops):
         return self.node("Attention", q, k, v, scale=1.0 / math.sqrt(q.shape[-1]))
 
     def matmul(self, a: Any, b: Any, ta: bool = False, tb: bool = False) -> Tensor:
-        if (ta or tb) and len(a.shape or b.shape) == 2:
+        if (ta or tb) and len(a.shape or b.shape) in {0, 2}:  # what is computed in between is matrices
             return self.node("Gemm", a, b, transA=int(ta), transB=int(tb))
         return self.node("MatMul", self._turned(a, ta), self._turned(b, tb))
 

@@ -20,6 +20,7 @@ COMMANDS = MappingProxyType(
         "dump": "print what the compiler makes of a program, at any stage",
         "demo": "train a classifier of handwritten digits",
         "doctor": "say what tfc finds on this machine",
+        "bench": "measure tfc beside its peers, from a source tree",
     }
 )
 """Each command's summary; it is the module of its name, with `add_arguments(parser)` and `run(arguments)`."""
@@ -49,8 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises SystemExit for wrong usage, `--help` and `--version`.
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
-    parsed = _parser(given).parse_args(given)
     try:
+        parsed = _parser(given).parse_args(given)
         status: int = parsed.run(parsed)
         sys.stdout.flush()
     except BrokenPipeError:

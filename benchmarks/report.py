@@ -1,0 +1,161 @@
+"""`python -m benchmarks.report RESULTS.json`: the tables of docs/performance.md, in Markdown."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from .aims import BEST, Aim
+from .results import Cell, Library, Results, Row, Status, groups, load, names, ratio
+from .tables import micro, times
+from .workloads import WORKLOADS
+
+REACHED = "reached"
+
+
+def measured(row: Row, aim: Aim) -> float | None:
+    """tfc's figure over what the aim compares it with; None where one of them is missing."""
+    ours = row.cell("tfc")
+    if isinstance(aim.of, float):
+        return ours.median / aim.of if ours and ours.median else None
+    theirs = row.best_peer() if aim.of == BEST else row.cell(aim.of)
+    if aim.figure == "median":
+        return ratio(ours, theirs)
+    mine, other = (getattr(cell, aim.figure) if cell else None for cell in (ours, theirs))
+    return mine / other if mine is not None and other else None
+
+
+def distance(row: Row, aim: Aim, vector_bytes: int) -> str:
+    """The ratio that was measured, and by what factor it misses the aim."""
+    value = measured(row, aim)
+    if value is None:
+        return "no figure"
+    most = aim.at_most(vector_bytes)
+    return f"{times(value)}: {REACHED}" if value <= most else f"{times(value)}: {value / most:.2f} × the aim"
+
+
+def markdown(results: Results) -> str:
+    """The whole: machine, a line for each aim, every time, the libraries."""
+    parts = [_machine(results), _summary(results), *_groups(results), _libraries(results)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """The first and the last column to the left."""
+    rule = ["---", *["---:"] * (len(head) - 2), "---"]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines))
+
+
+def _machine(results: Results) -> str:
+    facts = [(key, value) for key, value in results.machine.items()]
+    facts += [("threads", str(results.settings["threads"])), ("took", f"{results.settings['took']:.0f} s")]
+    return _table(("machine", ""), facts)
+
+
+def _aims() -> dict[str, tuple[Aim, ...]]:
+    return {workload.name: workload.aims for workload in WORKLOADS}
+
+
+def _summary(results: Results) -> str:
+    """How many aims are reached, by group."""
+    aims, lines = _aims(), []
+    for group, rows in groups(results.rows).items():
+        told = [(row, aim, measured(row, aim)) for row in rows for aim in aims.get(row.workload, ())]
+        known = [(value, aim) for _, aim, value in told if value is not None]
+        reached = sum(value <= aim.at_most(results.vector_bytes) for value, aim in known)
+        lines.append((group, str(len(rows)), str(len(known)), str(reached), ""))
+    return _table(("group", "workloads", "aims measured", "reached", ""), lines)
+
+
+def _groups(results: Results) -> Iterator[str]:
+    """Each group: the aims with their distance, then all times."""
+    aims = _aims()
+    for group, rows in groups(results.rows).items():
+        yield f"### {group}"
+        lines = [
+            (row.workload, _time(row, "tfc"), _best(row), _limit(row), aim.text(results.vector_bytes),
+             distance(row, aim, results.vector_bytes))
+            for row in rows
+            for aim in aims.get(row.workload, ())
+        ]  # fmt: skip
+        if lines:
+            yield _table(("workload", "tfc, µs", "best peer, µs", "limit, µs", "aim", "measured"), lines)
+        columns = [name for name in names(rows) if _is_shown(name, rows)]
+        every = [
+            (row.workload, *(_time(row, name) for name in columns), times(ratio(row.cell("tfc"), row.limit())))
+            for row in rows
+        ]
+        yield "Median µs of all:\n\n" + _table((group, *columns, "tfc / limit"), every)
+
+
+def _is_shown(name: str, rows: Sequence[Row]) -> bool:
+    return not name.startswith("limit") and any(c.contestant == name and c.status is not Status.MISSING
+                                                for row in rows for c in row.cells)  # fmt: skip
+
+
+def _time(row: Row, name: str) -> str:
+    cell = next((c for c in row.cells if c.contestant == name), None)
+    if cell is None:
+        return ""
+    return micro(cell.median) if cell.is_ok else str(cell.status)
+
+
+def _best(row: Row) -> str:
+    best = row.best_peer()
+    return f"{micro(best.median)} ({best.contestant})" if best else "-"
+
+
+def _limit(row: Row) -> str:
+    limit = row.limit()
+    return f"{micro(limit.median)} ({limit.contestant.removeprefix('limit: ')})" if limit else "-"
+
+
+def _libraries(results: Results) -> str:
+    """Import, compile, memory of each contestant."""
+    lines = [_library(library, results.rows) for library in results.libraries if "limit" not in library.contestant]
+    head = ("contestant", "import, s", "compile, ms", "first call, ms", "most memory, MB", "how")
+    return (
+        "### Compiling, memory, import\n\n"
+        "Medians over the workloads; compile is preparing and the first call, less a call.\n\n" + _table(head, lines)
+    )
+
+
+def _library(library: Library, rows: Sequence[Row]) -> tuple[str, ...]:
+    cells = [c for row in rows for c in row.cells if c.contestant == library.contestant and c.is_ok]
+    versions = "; ".join(f"{key} {value}" for key, value in library.facts.items())
+    how = f"{library.about} ({versions})" if library.status is Status.OK else f"{library.status}: {library.why}"
+    return (
+        library.contestant,
+        "-" if library.import_seconds is None else f"{library.import_seconds:.2f}",
+        _middle([c.compile for c in cells], 1e3),
+        _middle([c.first for c in cells], 1e3),
+        _most(cells),
+        how,
+    )
+
+
+def _middle(values: Sequence[float | None], scale: float) -> str:
+    known = sorted(v for v in values if v is not None)
+    return f"{known[len(known) // 2] * scale:.1f}" if known else "-"
+
+
+def _most(cells: Sequence[Cell]) -> str:
+    peaks = [c.peak for c in cells if c.peak]
+    return f"{max(peaks) / 1e6:.0f}" if peaks else "-"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser("python -m benchmarks.report", description=__doc__)
+    parser.add_argument("results", type=Path, help="what `python -m benchmarks --json` wrote")
+    options = parser.parse_args(arguments)
+    try:
+        sys.stdout.write(markdown(load(options.results)))
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
