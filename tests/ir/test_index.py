@@ -222,3 +222,18 @@ def test_broadcast_of_dims() -> None:
 def test_malformed_text_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match="not an integer expression"):
         I.parse_dim(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("8*floordiv(i, 8) + mod(i, 8)", "i"),
+        ("n*floordiv(i + j, n) + mod(i + j, n) + 2", "i + j + 2"),
+        ("50*floordiv(i, 50) + 10*mod(floordiv(i, 10), 5) + mod(i, 10)", "i"),
+        ("8*n*floordiv(i, 8) + n*mod(i, 8) + mod(j, 3)", "n*i + mod(j, 3)"),
+        ("4*floordiv(i, 8) + mod(i, 8)", "4*floordiv(i, 8) + mod(i, 8)"),
+        ("8*floordiv(j, 8) + mod(i, 8)", "8*floordiv(j, 8) + mod(i, 8)"),
+    ],
+)
+def test_quotients_and_rests_put_together(text: str, whole: str) -> None:
+    assert I.rejoined(I.parse_dim(text)) == I.parse_dim(whole)

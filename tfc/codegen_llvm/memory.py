@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import gcd
 
 from tfc.ir.expr import identity
-from tfc.ir.index import Dim, Index, bounds
+from tfc.ir.index import Dim, Index, bounds, rejoined
 from tfc.ir.types import DType, Shape
 
 from .context import Context, View, memory_element
@@ -26,7 +26,7 @@ def flat_index(cx: Context, view: View, index: Shape) -> Dim:
     flat = view.origin
     for i, step in zip(index, view.steps, strict=True):
         flat = flat + resolve(cx, i) * step
-    return flat
+    return rejoined(flat)
 
 
 def _pointer(cx: Context, view: View, flat: Dim) -> Value:

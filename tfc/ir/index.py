@@ -387,6 +387,28 @@ def _simplify_atom(atom: Atom, ranges: Ranges) -> Dim:
     return FUNCTIONS[atom.name](a, b)
 
 
+def rejoined(x: Dim) -> Dim:
+    """`x` with quotients and rests of one dividend put together: `8*floordiv(i, 8) + mod(i, 8)` is `i`."""
+    if isinstance(x, int):
+        return x
+    for monomial, c in x.terms:
+        for atom in monomial:
+            if atom.name == "mod" and not atom.is_symbol:
+                factor = _collect([(_without(monomial, (atom,)) or (), c)])
+                whole = factor * _quotient(*atom.args) * atom.args[1]
+                if isinstance(whole, Index) and set(whole.terms) <= set(x.terms):
+                    return rejoined(x - whole - Index(((monomial, c),)) + factor * atom.args[0])
+    return x
+
+
+def _quotient(a: Dim, b: Dim) -> Dim:
+    """`floordiv(a, b)`, of a quotient by a number the one of both divisors' product."""
+    match a:
+        case Index(terms=(((Atom(name="floordiv", args=(inner, int(by))),), 1),)) if isinstance(b, int) and by > 0 < b:
+            return floordiv(inner, by * b)
+    return floordiv(a, b)
+
+
 def linear_in(x: Dim, name: str) -> tuple[Dim, Dim] | None:
     """`(c, rest)` with `x == c * name + rest` and neither depending on `name`; None where there is no such form."""
     if isinstance(x, int) or name not in x.symbols:

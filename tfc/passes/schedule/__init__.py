@@ -1,5 +1,7 @@
 """The rewrites of kernel IR that schedules are made of. Each is a function from a kernel to one that means the same."""
 
+from .digits import digits
+from .invariant import hoist
 from .lanes import accumulate_lanes
 from .loops import bind, cut, distribute, merge, parallelise, reorder, split, unroll, vectorise
 from .nest import ScheduleError
@@ -17,11 +19,13 @@ __all__ = [
     "bind",
     "compute_at",
     "cut",
+    "digits",
     "distribute",
     "expand",
     "flatten",
     "forward",
     "fuse",
+    "hoist",
     "inline",
     "merge",
     "parallelise",

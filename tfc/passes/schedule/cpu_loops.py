@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tfc.ir.expr import Prim
-from tfc.ir.index import Dim, linear_in, mod, symbols_of
+from tfc.ir.index import Dim, linear_in, mod, rejoined, symbols_of
 from tfc.ir.kernel import Accumulate, Alloc, Body, Buffer, For, If, Kernel, Store, exprs_of, subexprs, walk
 from tfc.ir.types import Shape
 
 from ..target import Target
+from .digits import base_in, digits
+from .invariant import hoist
 from .lanes import accumulate_lanes
 from .loops import merge, reorder, split, unroll, vectorise
 from .nest import ScheduleError, accesses, bodies_of, buffer_table, let_names, locate, perfect_nest, touches
@@ -171,7 +173,7 @@ def _perfect_nests(body: Body) -> Iterator[list[For]]:
 
 
 def _vector_nest(k: Kernel, nest: list[str], target: Target) -> Kernel:
-    k, nest = _flattened(k, nest)
+    k, nest = _by_digits(*_flattened(k, nest), target)
     k, nest = _contiguous_last(k, nest)
     loop = locate(k, nest[-1], "vectorise").loop
     width = target.vector_bytes // _widest(k, loop)
@@ -192,7 +194,9 @@ def _vector_nest(k: Kernel, nest: list[str], target: Target) -> Kernel:
         columns = attempt(k, _columns, nest[-2], loop, writes[0], width)
         if columns is not k:
             return columns
-    return attempt(k, _elements, loop, width)
+    k = attempt(k, hoist, loop.var)
+    loop = locate(k, loop.var, "vectorise").loop
+    return attempt(k, _elements, loop, target.vector_bytes // _widest(k, loop))
 
 
 def _flattened(k: Kernel, nest: list[str]) -> tuple[Kernel, list[str]]:
@@ -204,6 +208,22 @@ def _flattened(k: Kernel, nest: list[str]) -> tuple[Kernel, list[str]]:
         if flat is not k:
             k, nest = flat, [*nest[:at], into, *nest[at + 2 :]]
         at -= 1
+    return k, nest
+
+
+def _by_digits(k: Kernel, nest: list[str], target: Target) -> tuple[Kernel, list[str]]:
+    """A nest with a loop for each digit to which some access takes a variable, where that fills vectors."""
+    for at in range(len(nest)):
+        loop = locate(k, nest[at], "vectorise").loop
+        table = buffer_table(k)
+        width = target.vector_bytes // _widest(k, loop)
+        base = base_in([_flat(table[a.buffer], a.index) for a in accesses(loop.body) if a.buffer in table], loop.var)
+        if base is None or (isinstance(base, int) and base < width):
+            continue
+        names = f"{loop.var}_q", f"{loop.var}_r"
+        new = attempt(k, digits, loop.var, base, outer=names[0], inner=names[1])
+        if new is not k:
+            return _by_digits(new, [*nest[:at], *names, *nest[at + 1 :]], target)
     return k, nest
 
 
@@ -298,7 +318,7 @@ def _flat(b: Buffer, index: Shape) -> Dim:
     total: Dim = 0
     for i, step in zip(index, b.steps, strict=True):
         total = total + i * step
-    return total
+    return rejoined(total)
 
 
 def _widest(k: Kernel, loop: For) -> int:
