@@ -8,7 +8,7 @@ narrowed dim by dim. What cannot be narrowed stays unknown, and the rewrite that
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import product
+from itertools import combinations_with_replacement, product
 
 from tfc.ir.index import Dim, Index, bounds, linear_in, subs, symbols_of
 from tfc.ir.kernel import Body, Buffer, For
@@ -30,13 +30,11 @@ def conflict(a: Access, b: Access, buffers: Mapping[str, Buffer], *, at_once: bo
     return a.buffer == b.buffer or (buffers[a.buffer].alias and buffers[b.buffer].alias)
 
 
-def conflicts(
-    first: Body, second: Body, buffers: Mapping[str, Buffer], *, at_once: bool = False
-) -> list[tuple[Access, Access]]:
+def conflicts(first: Body, second: Body, buffers: Mapping[str, Buffer]) -> list[tuple[Access, Access]]:
     """Pairs of accesses, one of each body, whose order can matter; buffers that a body allocates are its own."""
     own = allocated(first) | allocated(second)
     left, right = ([a for a in accesses(body) if a.buffer not in own] for body in (first, second))
-    return [(a, b) for a, b in product(left, right) if conflict(a, b, buffers, at_once=at_once)]
+    return [(a, b) for a, b in product(left, right) if conflict(a, b, buffers)]
 
 
 def independent(first: Body, second: Body, buffers: Mapping[str, Buffer], facts: Facts) -> bool:
@@ -150,7 +148,13 @@ def carried(loop: For, buffers: Mapping[str, Buffer], facts: Facts) -> tuple[Acc
 
     Accumulations into one element may come in any order, but not at once from the iterations of a parallel loop.
     """
-    for a, b in conflicts(loop.body, loop.body, buffers, at_once=loop.kind == "parallel"):
+    own = allocated(loop.body)
+    # Guards do not narrow distances, so what differs in them alone is asked about once; so is each pair.
+    uses = {(a.buffer, a.index, a.kind, tuple(x.var for x in a.loops)): a for a in accesses(loop.body)}
+    touched = [a for a in uses.values() if a.buffer not in own]
+    for a, b in combinations_with_replacement(touched, 2):
+        if not conflict(a, b, buffers, at_once=loop.kind == "parallel"):
+            continue
         between = distances(_inside(a, loop), _inside(b, loop), (loop,), facts)
         if between is not None and between[loop.var] != ZERO:
             return a, b
