@@ -1,4 +1,4 @@
-"""`python -m benchmarks.report RESULTS.json`: the tables of docs/performance.md, in Markdown."""
+"""`python -m benchmarks.report RESULTS.json ...`: the tables of docs/performance.md, in Markdown."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from .tables import micro, times
 from .workloads import WORKLOADS
 
 REACHED = "reached"
+BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 
 
 def measured(row: Row, aim: Aim) -> float | None:
@@ -37,9 +38,10 @@ def distance(row: Row, aim: Aim, vector_bytes: int) -> str:
 
 
 def markdown(results: Results) -> str:
-    """The whole: machine, a line for each aim, every time, the libraries."""
-    parts = [_machine(results), _summary(results), *_groups(results), _libraries(results)]
-    return "\n\n".join(parts) + "\n"
+    """The whole of a run: machine, a line for each aim, every time, the libraries."""
+    threads = results.settings["threads"]
+    title = f"## {threads} thread{'s' if threads > 1 else ''}"
+    return "\n\n".join([title, _machine(results), _summary(results), *_groups(results), _libraries(results)]) + "\n"
 
 
 def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
@@ -146,12 +148,32 @@ def _most(cells: Sequence[Cell]) -> str:
     return f"{max(peaks) / 1e6:.0f}" if peaks else "-"
 
 
+def replaced(text: str, tables: str) -> str:
+    """The text with the tables between its marks. Raises ValueError where it has none."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"there is no {BEGIN} with a later {END}")
+    return f"{before}{BEGIN}\n\n{tables}\n{END}{after}"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints the tables, or puts them in their place; the exit code."""
     parser = argparse.ArgumentParser("python -m benchmarks.report", description=__doc__)
-    parser.add_argument("results", type=Path, help="what `python -m benchmarks --json` wrote")
+    parser.add_argument("results", type=Path, nargs="+", help="what `python -m benchmarks --json` wrote")
+    parser.add_argument(
+        "--into",
+        type=Path,
+        metavar="FILE",
+        help=f"write them between {BEGIN} and {END} of this file, not to the screen",
+    )
     options = parser.parse_args(arguments)
     try:
-        sys.stdout.write(markdown(load(options.results)))
+        tables = "\n".join(markdown(load(path)) for path in options.results)
+        if options.into:
+            options.into.write_text(replaced(options.into.read_text(), tables))
+        else:
+            sys.stdout.write(tables)
     except (OSError, ValueError) as error:
         parser.error(str(error))
     return 0

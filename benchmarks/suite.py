@@ -159,19 +159,24 @@ class Progress:
     """One line that is written over, on terminals; elsewhere a line a workload."""
 
     def __init__(self, count: int) -> None:
-        self.count, self.at, self.name = count, 0, ""
+        self.count, self.at, self.name, self.start = count, 0, "", time.monotonic()
         self.terminal = sys.stderr.isatty()
 
     def next(self, name: str) -> None:
         self.at, self.name = self.at + 1, name
         if not self.terminal:
-            print(f"[{self.at}/{self.count}] {name}", file=sys.stderr, flush=True)
+            print(f"{self._where()} {name}", file=sys.stderr, flush=True)
 
     def say(self, text: str) -> None:
         if self.terminal:
-            line = f"[{self.at}/{self.count}] {self.name}: {text}"
+            line = f"{self._where()} {self.name}: {text}"
             width = os.get_terminal_size(sys.stderr.fileno()).columns
             print(f"\r\x1b[K{line[: width - 1]}", end="", file=sys.stderr, flush=True)
+
+    def _where(self) -> str:
+        """How far it is, and the minutes until here."""
+        minutes, seconds = divmod(round(time.monotonic() - self.start), 60)
+        return f"[{self.at}/{self.count}, {minutes}:{seconds:02}]"
 
     def clear(self) -> None:
         if self.terminal:

@@ -85,6 +85,7 @@ class TorchOps(Ops):
 def prepare(request: Request) -> Task:
     torch.set_num_threads(request.threads)
     workload = request.workload
+    torch.set_grad_enabled(workload.training is not None)
     compiled = torch.compile if request.variant == "compile" else lambda function: function
     if compiled is torch.compile:
         torch.compiler.reset()
@@ -94,13 +95,7 @@ def prepare(request: Request) -> Task:
     if workload.training:
         return _training(request, ops, compiled, inputs, weights)
     function: Any = workload.function
-    call = compiled(lambda *values: function(ops, weights, *values))
-
-    def step(*values: Any) -> Any:
-        with torch.inference_mode():
-            return call(*values)
-
-    return Task(inputs, step, lambda out: [out.numpy()])
+    return Task(inputs, compiled(lambda *values: function(ops, weights, *values)), lambda out: [out.numpy()])
 
 
 def _training(request: Request, ops: TorchOps, compiled: Any, inputs: list[Any], weights: list[Any]) -> Task:

@@ -12,7 +12,7 @@ from benchmarks import aims
 from benchmarks.aims import Aim
 from benchmarks.compare import comparison
 from benchmarks.plot import draw
-from benchmarks.report import distance, main, markdown, measured
+from benchmarks.report import BEGIN, END, distance, main, markdown, measured
 from benchmarks.results import Cell, Library, Results, Row, Status, from_json, load, ratio
 from benchmarks.suite import main as suite
 from benchmarks.tables import full_text, group_table, micro, times
@@ -159,6 +159,23 @@ def test_the_report_has_every_aim(tmp_path: Path, capsys: pytest.CaptureFixture[
         assert not line.startswith("|") or line.endswith("|")
     with pytest.raises(SystemExit, match="2"):
         main([str(tmp_path / "none.json")])
+
+
+def test_the_report_in_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results, page = tmp_path / "r.json", tmp_path / "page.md"
+    results.write_text(some_results().to_json())
+    page.write_text(f"before\n\n{BEGIN}\nold\n{END}\nafter\n")
+    for _ in range(2):
+        assert main([str(results), str(results), "--into", str(page)]) == 0
+        text = page.read_text()
+        assert text.startswith(f"before\n\n{BEGIN}\n\n## 1 thread\n\n| machine |")
+        assert text.endswith(f"|\n\n{END}\nafter\n")
+        assert text.count("## 1 thread\n") == 2
+        assert "old" not in text
+    page.write_text("no marks")
+    with pytest.raises(SystemExit, match="2"):
+        main([str(results), "--into", str(page)])
+    assert "there is no <!-- benchmarks: begin -->" in capsys.readouterr().err
 
 
 def test_the_picture(tmp_path: Path) -> None:
