@@ -140,6 +140,7 @@ SHAPES = ({"n": 0, "m": 3}, {"n": 2, "m": 0}, {"n": 1, "m": 1}, {"n": 3, "m": 9}
 OVER = ("i", "j", "k", "ij", "ik", "jk", "ijk")
 REDUCTIONS: Table = {
     **{f"sum over {over}": (reduction("add", "float32", "0.0", over), SHAPES) for over in OVER},
+    "sum over i of many rows": (reduction("add", "float32", "0.0", "i"), ({"n": 17, "m": 7}, {"n": 8, "m": 8})),
     "max over k": (reduction("max", "float32", "-inf", "k"), SHAPES),
     "min of int32 over i": (reduction("min", "int32", "2147483647", "i"), SHAPES),
     "product of float64 over jk": (reduction("mul", "float64", "1.0", "jk"), SHAPES[:4]),

@@ -27,6 +27,8 @@ from .views import flatten
 
 SHORT = 4
 """Vectors in a row that is short: adding up lanes at its end takes longer than its elements."""
+ROWS = 8
+"""Rows of many columns that are added up at a time: each is a stream that the caches fetch ahead."""
 LINE = 64
 """Bytes of a cache line, which a row of a tile should fill."""
 SQUARE = 32
@@ -191,7 +193,8 @@ def _vector_nest(k: Kernel, nest: list[str], target: Target) -> Kernel:
     if any(outside):
         return k
     if len(nest) > 1 and len(writes) == 1 and _accumulates_outside(locate(k, nest[-2], "vectorise").loop):
-        columns = attempt(k, _columns, nest[-2], loop, writes[0], width)
+        few = isinstance(loop.extent, int) and loop.extent <= CHAINS * width
+        columns = attempt(k, _columns if few else _wide_columns, nest[-2], loop, writes[0], width)
         if columns is not k:
             return columns
     k = attempt(k, hoist, loop.var)
@@ -280,7 +283,7 @@ def _reduction(k: Kernel, loop: For, width: int) -> Kernel:
 
 
 def _columns(k: Kernel, over: str, loop: For, write: Store | Accumulate, width: int) -> Kernel:
-    """A reduction over an outer loop: blocks of columns, their sums in registers over all of it."""
+    """A reduction over an outer loop to few columns: their sums in registers over all of it."""
     v = loop.var
     vectors = CHAINS if not isinstance(loop.extent, int) else min(CHAINS, -(-loop.extent // width))
     k = split(k, v, width * vectors, outer=f"{v}_o", inner=f"{v}_b", tail="mask")
@@ -294,6 +297,25 @@ def _columns(k: Kernel, over: str, loop: For, write: Store | Accumulate, width: 
     for vector in (f"{v}_u", f"{name}_in0", f"{name}_out0"):
         k = unroll(k, vector)
     return k
+
+
+def _wide_columns(k: Kernel, over: str, loop: For, write: Store | Accumulate, width: int) -> Kernel:
+    """The same over many columns: a few rows at a time, read from end to end, each sum loaded and stored once."""
+    v, row, lane = loop.var, f"{over}_u", f"{loop.var}_l"
+    k = split(k, over, ROWS, outer=f"{over}_o", inner=row, tail="peel_loop", suffix="_rest")
+    k = reorder(k, [f"{over}_o", v, row])
+    k = split(k, v, width, outer=f"{v}_o", inner=lane, tail="peel")
+    k = reorder(k, [f"{v}_o", row, lane])
+    names = {s.var for s in walk(k.body) if isinstance(s, For)}
+    for tail in ("", "_tail") if f"{lane}_tail" in names else ("",):
+        sums = f"{v}_r{tail}"
+        k = reorder(k, [f"{row}{tail}", f"{lane}{tail}"])
+        k = stage(k, write.buffer, name=sums, around=f"{row}{tail}", space="register")
+        for vector in (f"{lane}{tail}", f"{sums}_in0", f"{sums}_out0"):
+            k = vectorise(k, vector)
+        k = unroll(k, f"{row}{tail}")
+    rest = f"{v}_rest"
+    return _elements(k, locate(k, rest, "vectorise").loop, width) if rest in names else k
 
 
 def _is_fixed(s: Store | Accumulate, loop: For) -> bool:
