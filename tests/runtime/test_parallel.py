@@ -20,7 +20,7 @@ from tfc.passes.manager import Pass
 from tfc.passes.pipeline import program_passes
 from tfc.passes.schedule.parallel import Parallelise
 from tfc.passes.target import Target
-from tfc.runtime import compilation, execution
+from tfc.runtime import compilation
 
 Array = np.ndarray[Any, Any]
 COUNTS = (1, 2, 3, 7)
@@ -44,14 +44,13 @@ def eager(target: Target) -> tuple[Pass[Any], ...]:
 def programs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What is compiled, with threads for any loop that may have them."""
     found: list[Any] = []
-    inner = execution.compile_pure
 
     def compile_pure(*args: Any) -> Any:
-        found.append(inner(*args))
+        found.append(compilation.compile_pure(*args))
         return found[-1]
 
     monkeypatch.setattr(compilation, "program_passes", eager)
-    monkeypatch.setattr(execution, "compile_pure", compile_pure)
+    monkeypatch.setattr("tfc.runtime.execution.compile_pure", compile_pure)
     return found
 
 
@@ -246,6 +245,32 @@ def grow(depth):
 grow(3)
 print("done")
 """
+UPDATES = """
+from tfc.runtime import Session
+from tests.runtime.support import Builder
+tfc.set_num_threads(2)
+b = Builder()
+v = b.variable("v", (200, 1000))
+start = b.op("assign", v, b.constant(np.zeros((200, 1000))))
+step = b.op("assign_add", v, b.constant(np.ones((200, 1000))))
+session = Session(b.graph)
+session.prepare((start.node,), ())([])
+run, ended = session.prepare((step,), ()), threading.Event()
+def work():
+    while not ended.is_set(): run([])
+threads = [threading.Thread(target=work) for _ in range(2)]
+for t in threads: t.start()
+for _ in range(40):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        first, second = run([])[0], run([])[0]
+        os._exit(0 if (second == first + 1).all() else 1)
+    assert os.waitpid(child, 0)[1] == 0
+ended.set()
+for t in threads: t.join()
+print("done")
+"""
 EXIT = """
 tfc.set_num_threads(4)
 for k in range(4): check(k)
@@ -267,7 +292,9 @@ print("done")
 """
 
 
-@pytest.mark.parametrize("body", [STRESS, FORKS, EXIT, SIGNALS], ids=["stress", "forks", "exit", "signals"])
+@pytest.mark.parametrize(
+    "body", [STRESS, FORKS, UPDATES, EXIT, SIGNALS], ids=["stress", "forks", "updates", "exit", "signals"]
+)
 def test_nothing_blocks_or_breaks(body: str) -> None:
     done = script(HEAD + body, PYTHONPATH=os.pathsep.join(sys.path), OPENBLAS_NUM_THREADS="1")
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")

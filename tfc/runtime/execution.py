@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from tfc.passes.carry import carry
 
 from .compilation import compile_pure
 from .feeds import Feed
+from .forks import new_lock
 from .program import Bound, Loaded, Shapes
 from .state import State
 
@@ -37,7 +37,7 @@ class Execution:
         self.classes: list[Loaded] = []
         self._unready = [state.variable(v) for v in _read_variables(pure)]
         self._bound: dict[Shapes, Bound] = {}
-        self._compiling = threading.Lock()
+        self._compiling = new_lock()
         self._converters = [f.converter() for f in feeds]
 
     def __call__(self, given: Sequence[Any]) -> list[Array]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from tfc.passes.extract import extract
 
 from .execution import Execution
 from .feeds import feeds_of, missing
+from .forks import new_lock
 from .state import State
 
 Call = Callable[[Sequence[Any]], list[Any]]
@@ -25,7 +25,7 @@ class Session:
         self.graph = graph
         self._state = State()
         self._prepared: dict[tuple[tuple[Value | Node, ...], tuple[Value, ...]], Call] = {}
-        self._preparing = threading.Lock()
+        self._preparing = new_lock()
 
     def prepare(self, fetches: tuple[Value | Node, ...], feeds: tuple[Value, ...]) -> Call:
         """The function from what `feeds` are fed, in their order, to what `fetches` give: None for a Node."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from tfc.ir.graph import Value
 from tfc.ir.ops.state import transposed_variable
 from tfc.ir.types import TensorType
 
+from .forks import new_lock
 from .memory import Arenas, Outputs, aligned_zeros
 
 Array = np.ndarray[Any, Any]
@@ -95,14 +95,14 @@ class State:
     """What runs share: variables by their keys, scratch memory, the lock of runs that update variables."""
 
     def __init__(self) -> None:
-        self.updating = threading.Lock()
+        self.updating = new_lock()
         self.arenas = Arenas()
         self.outputs = Outputs()
         self.closed = False
         self.second_places = 0
         """How many variables have two places."""
         self._variables: dict[str, Variable] = {}
-        self._registering = threading.Lock()
+        self._registering = new_lock()
 
     def variable(self, value: Value) -> Variable:
         """The variable that a `variable` node's value stands for."""
