@@ -1,6 +1,6 @@
 """The nests of convolutions and of pools: each fills its value, then goes once over windows in one perfect nest.
 
-The operands lie in memory with their channels last and are padded, so that every access is affine in the loops.
+The operands lie in memory with their channels last, so that every access is affine in the loops.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from tfc.ir.expr import At, Expr, cast, identity, lit, select
 from tfc.ir.graph import Node, Value
 from tfc.ir.index import Dim, floordiv
-from tfc.ir.kernel import Accumulate, Body, Store
+from tfc.ir.kernel import Accumulate, Body, If, Store
 from tfc.ir.types import Shape, int32
 
 from .stages import Stage, StageBuilder
@@ -27,6 +27,27 @@ def _taken(node: Node, windows: Sequence[Dim], taps: Sequence[Dim]) -> Shape:
     """The spatial index of one element of one window."""
     strides, dilations = node.attrs["strides"], node.attrs["dilations"]
     return tuple(o * s + k * d for o, s, k, d in zip(windows, strides, taps, dilations, strict=True))
+
+
+def _inside(node: Node, index: Shape, x: Value) -> list[Expr]:
+    """The conditions under which a spatial index reads an operand and not what its padding adds."""
+    conditions = []
+    for i, size, (before, after) in zip(index, x.type.dims[1:-1], node.attrs["pairs"], strict=True):
+        if before != 0:
+            conditions.append(At(i) >= At(0))
+        if after != 0:
+            conditions.append(At(i) < At(size))
+    return conditions
+
+
+def _unpadded(node: Node, index: Shape) -> Shape:
+    return tuple(i - before for i, (before, _) in zip(index, node.attrs["pairs"], strict=True))
+
+
+def _under(conditions: Sequence[Expr], body: Body) -> Body:
+    for condition in reversed(conditions):
+        body = (If(condition, body),)
+    return body
 
 
 def _group(b: StageBuilder, groups: int) -> tuple[str, Dim]:
@@ -49,11 +70,12 @@ def conv(b: StageBuilder, node: Node, value: Value) -> Stage:
     (f_loop,), (f,) = b.domain((each,), "f")
     taps, tap = b.domain(tuple(window), "k")
     (c_loop,), (c,) = b.domain((inner,), "c")
-    left = b.element(x, (n, *_taken(node, places, tap), g * inner + c))
+    space = _unpadded(node, _taken(node, places, tap))
+    left = b.element(x, (n, *space, g * inner + c))
     right = b.element(w, (*tap, c, g * each + f))
     at = (n, *places, g * each + f)
     add = Accumulate(*total.at(at, at), cast(left, total.of) * cast(right, total.of))
-    sums = b.nest([*loops, group, f_loop, *taps, c_loop], (*b.take_lets(), add))
+    sums = b.nest([*loops, group, f_loop, *taps, c_loop], _under(_inside(node, space, x), (*b.take_lets(), add)))
     return Stage(value, (*total.alloc(), *zero, *sums, *total.rounded_all(b)), len(loops), (*loops, f_loop), b.loads)
 
 
@@ -70,11 +92,12 @@ def conv_filter(b: StageBuilder, node: Node, value: Value) -> Stage:
     group, g = _group(b, groups)
     (f_loop,), (f,) = b.domain((each,), "f")
     over, (n, *places) = b.domain((batch, *counts), "o")
-    left = b.element(x, (n, *_taken(node, places, tap), g * inner + c))
+    space = _unpadded(node, _taken(node, places, tap))
+    left = b.element(x, (n, *space, g * inner + c))
     right = b.element(dy, (n, *places, g * each + f))
     at = (*tap, c, g * each + f)
     add = Accumulate(*total.at(at, at), cast(left, total.of) * cast(right, total.of))
-    sums = b.nest([*loops, group, f_loop, *over], (*b.take_lets(), add))
+    sums = b.nest([*loops, group, f_loop, *over], _under(_inside(node, space, x), (*b.take_lets(), add)))
     return Stage(value, (*total.alloc(), *zero, *sums, *total.rounded_all(b)), 0, (*loops, f_loop), b.loads)
 
 

@@ -78,7 +78,8 @@ def convolutions() -> list[Row]:
             at = {**core, "padding": padding, "data_format": form}
             rows += [("conv", [a, w], at, (0, 1)), ("conv_input", [c, w, a], at, (0, 1))]
             rows += [("conv_filter", [a, c, w], at, (0, 1))]
-        if padding == VALID:
+        if padding == VALID or not isinstance(padding, str):
+            core["pairs"] = padding if padding != VALID else ((0, 0),) * len(sizes)
             rows += [("conv_valid", [x, w], {**core, "sizes": sizes}, ())]
             rows += [("conv_filter_valid", [x, y], {**core, "sizes": w[:-2]}, ())]
     return rows

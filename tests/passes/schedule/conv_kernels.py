@@ -23,11 +23,13 @@ class Conv:
     dilation: int = 1
     groups: int = 1
     dtype: str = "float32"
+    pad: int = 0
+    """Places beside x that a window reaches, on each side."""
 
     @property
     def shapes(self) -> tuple[Sequence[int | str], Sequence[int | str], Sequence[int | str]]:
-        """Those of x, which is padded already, of w and of y."""
-        inner = [_size(o, k, self.stride, self.dilation) for o, k in zip(self.out, self.taps, strict=True)]
+        """Those of x, w and y."""
+        inner = [_size(o, k, self.stride, self.dilation, self.pad) for o, k in zip(self.out, self.taps, strict=True)]
         w = (*self.taps, self.c, self.groups * self.f)
         return (self.n, *inner, self.groups * self.c), w, (self.n, *self.out, self.groups * self.f)
 
@@ -52,7 +54,7 @@ class Conv:
         at_y, at_x, at_w = self._places(self.pixels, self.window)
         zero = nest([(f"z{d}", e) for d, e in enumerate(y)], f"y[{index(y, 'z')}] = 0.0:{self.dtype}")
         loops = [*self.pixels, ("g", self.groups), ("f", self.f), *self.window, ("c", self.c)]
-        sums = nest(loops, f"y[{at_y}] add= mul(x[{at_x}], w[{at_w}])")
+        sums = nest(loops, self._inside(at_x, f"y[{at_y}] add= mul(x[{at_x}], w[{at_w}])"))
         first = f"alloc {of_y} local stack" if local else ""
         return f"kernel f({head}{'' if local else f', {of_y} out'}){self.dims} {{ {first} {zero} {sums} {end} }}"
 
@@ -64,13 +66,21 @@ class Conv:
         at_y, at_x, at_w = self._places(self.pixels, self.window)
         zero = nest([(f"z{d}", e) for d, e in enumerate(w)], f"w[{index(w, 'z')}] = 0.0:{self.dtype}")
         loops = [*self.window, ("c", self.c), ("g", self.groups), ("f", self.f), *self.pixels]
-        sums = nest(loops, f"w[{at_w}] add= mul(x[{at_x}], y[{at_y}])")
+        sums = nest(loops, self._inside(at_x, f"w[{at_w}] add= mul(x[{at_x}], y[{at_y}])"))
         return f"kernel f({head} out){self.dims} {{ {zero} {sums} }}"
+
+    def _inside(self, at_x: str, body: str) -> str:
+        """A statement where x is read and not what its padding adds."""
+        for i, size in zip(at_x.split(", ")[1:-1], self.shapes[0][1:-1], strict=True):
+            if self.pad:
+                body = f"if ge(@({i}), @(0)) {{ if lt(@({i}), @({size})) {{ {body} }} }}"
+        return body
 
     def _places(self, pixels: Loops, window: Loops) -> tuple[str, str, str]:
         (n, *space), taps = [_var(*p) for p in pixels], [_var(*k) for k in window]
         g, f, c = _var("g", self.groups), _var("f", self.f), _var("c", self.c)
         x = [_sum((self.stride, o), (self.dilation, k)) for o, k in zip(space, taps, strict=True)]
+        x = [f"{i} - {self.pad}" if self.pad else i for i in x]
         out, inner = _sum((self.f, g), (1, f)), _sum((self.c, g), (1, c))
         return (
             ", ".join((n or "0", *(o or "0" for o in space), out)),
@@ -79,8 +89,8 @@ class Conv:
         )
 
 
-def _size(out: int | str, taps: int, stride: int, dilation: int) -> int | str:
-    beside = (taps - 1) * dilation + 1 - stride
+def _size(out: int | str, taps: int, stride: int, dilation: int, pad: int) -> int | str:
+    beside = (taps - 1) * dilation + 1 - stride - 2 * pad
     return out * stride + beside if isinstance(out, int) else f"{stride}*{out} + {beside}"
 
 
@@ -126,6 +136,11 @@ LAYERS = {
     "groups": (Conv("n", (3, 4), (2, 2), 2, 3, groups=3), TWO),
     "run-time space": (Conv("n", ("p", "q"), (2, 2), 2, 5), PLACES),
     "one place": (Conv("n", (1, 1), (3, 3), 3, 5), TWO),
+    "padded": (Conv("n", (3, 7), (3, 3), 2, 5, pad=1), TWO),
+    "padded and strided": (Conv("n", (3, 3), (3, 3), 2, 5, stride=2, pad=1), TWO),
+    "padded and dilated": (Conv("n", (3, 4), (2, 2), 2, 4, dilation=2, pad=2), TWO),
+    "padded along one dim": (Conv(1, (10,), (5,), 2, 5, pad=2), ({},)),
+    "padded and depthwise": (Conv("n", (3, 6), (3, 3), 1, 1, groups=5, pad=1), TWO),
     "float64": (Conv("n", (2, 5), (2, 3), 2, 3, dtype="float64"), TWO),
 }
 CONVOLUTIONS: Table = {

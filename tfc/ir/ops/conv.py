@@ -16,12 +16,12 @@ import numpy as np
 
 from .. import index
 from ..errors import ShapeError
-from ..index import Dim
+from ..index import Dim, product
 from ..op import Op, Shapes, declare
 from ..types import Shape, TensorType
 from .array import reshape, transpose
 from .common import NUMBER, need
-from .parts import slice_, unslice
+from .parts import pad, slice_, unslice
 from .windows import (
     Padding,
     Pairs,
@@ -105,11 +105,11 @@ def _check_result(shapes: Shapes, dy: TensorType, y: TensorType) -> None:
         shapes.same(a, b, f"dim {k} of the gradient and of the result")
 
 
-# The core: format NHWC, and no padding
+# The core: format NHWC, padding by pairs
 
 
 def _conv_valid_type(
-    shapes: Shapes, x: TensorType, w: TensorType, *, sizes: Shape, groups: int, **windows: Any
+    shapes: Shapes, x: TensorType, w: TensorType, *, sizes: Shape, groups: int, pairs: Pairs, **windows: Any
 ) -> TensorType:
     found = need((x, w), NUMBER)
     if x.shape is None or w.shape is None:
@@ -117,12 +117,12 @@ def _conv_valid_type(
     batch, outer, channels = parts_of(x.shape, "NHWC")
     *window, inner, filters = w.shape
     _check_groups(shapes, channels, inner, filters, groups)
-    check_fit(shapes, outer, tuple(window), sizes, windows)
+    check_fit(shapes, padded_sizes(outer, pairs), tuple(window), sizes, windows)
     return TensorType(found, (batch, *sizes, filters))
 
 
 def _conv_filter_valid_type(
-    shapes: Shapes, x: TensorType, dy: TensorType, *, sizes: Shape, groups: int, **windows: Any
+    shapes: Shapes, x: TensorType, dy: TensorType, *, sizes: Shape, groups: int, pairs: Pairs, **windows: Any
 ) -> TensorType:
     found = need((x, dy), NUMBER)
     if x.shape is None or dy.shape is None:
@@ -130,7 +130,7 @@ def _conv_filter_valid_type(
     batch, outer, channels = parts_of(x.shape, "NHWC")
     of, counts, filters = parts_of(dy.shape, "NHWC")
     shapes.same(batch, of, "batches")
-    check_fit(shapes, outer, sizes, counts, windows)
+    check_fit(shapes, padded_sizes(outer, pairs), sizes, counts, windows)
     return TensorType(found, (*sizes, index.floordiv(channels, groups), filters))
 
 
@@ -144,29 +144,40 @@ def _grouped(x: Any, groups: int) -> Any:
     return x.reshape(*x.shape[:-1], groups, x.shape[-1] // groups)
 
 
-def _conv_valid_ref(x: Any, w: Any, sizes: Any, groups: int, **windows: Any) -> Any:
+def _inside(x: Any, pairs: Pairs) -> Any:
+    """Which elements of a padded array are no padding."""
+    return pad_ref(np.ones(x.shape, np.bool_), pairs)
+
+
+def _conv_valid_ref(x: Any, w: Any, sizes: Any, groups: int, pairs: Pairs, **windows: Any) -> Any:
     out = np.zeros((x.shape[0], *sizes, groups, w.shape[-1] // groups), _wide(x))
-    w = np.ascontiguousarray(w, out.dtype)
+    w, real = np.ascontiguousarray(w, out.dtype), _inside(x, pairs)
+    x = pad_ref(x, pairs)
     for _, at, taken in taps(x.shape, w.shape[:-2], sizes, windows):
-        out += np.einsum("...gc,cgf->...gf", _grouped(x[taken], groups), _grouped(w[at], groups), dtype=out.dtype)
+        found = np.einsum("...gc,cgf->...gf", _grouped(x[taken], groups), _grouped(w[at], groups), dtype=out.dtype)
+        out += np.where(real[taken].all(-1)[..., None, None], found, 0)
     return out.reshape(x.shape[0], *sizes, w.shape[-1]).astype(x.dtype)
 
 
-def _conv_filter_valid_ref(x: Any, dy: Any, sizes: Any, groups: int, **windows: Any) -> Any:
-    of = _wide(x)
+def _conv_filter_valid_ref(x: Any, dy: Any, sizes: Any, groups: int, pairs: Pairs, **windows: Any) -> Any:
+    of, real = _wide(x), _inside(x, pairs)
+    x = pad_ref(x, pairs)
     out = np.zeros((*sizes, x.shape[-1] // groups, dy.shape[-1]), of)
     rows = int(np.prod(dy.shape[:-1]))
-    grouped = dy.astype(of).reshape(rows, groups, dy.shape[-1] // groups)
     for _, at, taken in taps(x.shape, sizes, dy.shape[1:-1], windows):
         part = x[taken].reshape(rows, groups, x.shape[-1] // groups)
-        found = np.einsum("rgc,rgf->cgf", part, grouped, dtype=of)
+        given = (
+            np.where(real[taken].all(-1, keepdims=True), dy, 0).astype(of).reshape(rows, groups, dy.shape[-1] // groups)
+        )
+        found = np.einsum("rgc,rgf->cgf", part, given, dtype=of)
         out[at] = found.reshape(out.shape[-2:])
     return out.astype(x.dtype)
 
 
-CORE = ("strides", "dilations", "groups", "sizes")
+CORE = ("strides", "dilations", "groups", "sizes", "pairs")
 conv_valid: Op = declare("conv_valid", _conv_valid_type, ref=_conv_valid_ref, template="conv", attrs=CORE)
-"""The convolution in format NHWC without padding; `sizes` are the spatial dims of the result."""
+"""The convolution in format NHWC; `sizes` are the spatial dims of the result, `pairs` how far windows reach beyond the
+operand: what is not there is no part of a sum."""
 conv_filter_valid: Op = declare(
     "conv_filter_valid", _conv_filter_valid_type, ref=_conv_filter_valid_ref, template="conv_filter", attrs=CORE
 )
@@ -183,13 +194,20 @@ def _split(attrs: dict[str, Any]) -> tuple[dict[str, Any], Padding, str]:
     return core, attrs["padding"], attrs["data_format"]
 
 
+def _padded(x: Value, pairs: Pairs) -> tuple[Value, Pairs]:
+    """An operand, channels last, and what of the padding is left to the core: all of it where that is known."""
+    if all(isinstance(d, int) for pair in (x.type.dims[1:-1], *pairs) for d in pair):
+        return x, pairs
+    return pad_spatial(x, pairs, 0), ((0, 0),) * len(pairs)
+
+
 def _conv_graph(n: Node) -> Value:
     x, w = n.operands
     core, padding, form = _split(n.attrs)
     sizes = parts_of(x.type.dims, form)[1]
     pairs = window_pairs(sizes, w.type.dims[:-2], core["strides"], core["dilations"], padding)
-    padded = pad_spatial(channels_last(x, form), pairs, 0)
-    y = conv_valid(padded, w, sizes=parts_of(n.type.dims, form)[1], **core)
+    padded, pairs = _padded(channels_last(x, form), pairs)
+    y = conv_valid(padded, w, sizes=parts_of(n.type.dims, form)[1], pairs=pairs, **core)
     return channels_back(y, form)
 
 
@@ -198,39 +216,65 @@ def _conv_filter_graph(n: Node) -> Value:
     core, padding, form = _split(n.attrs)
     window = w.type.dims[:-2]
     pairs = window_pairs(parts_of(x.type.dims, form)[1], window, core["strides"], core["dilations"], padding)
-    padded = pad_spatial(channels_last(x, form), pairs, 0)
-    return conv_filter_valid(padded, channels_last(dy, form), sizes=window, **core)
+    last = channels_last(x, form)
+    # Of one channel little is copied, and the window is the only dim left to compute side by side.
+    padded, pairs = (
+        _padded(last, pairs) if w.type.dims[-2] != 1 else (pad_spatial(last, pairs, 0), ((0, 0),) * len(pairs))
+    )
+    return conv_filter_valid(padded, channels_last(dy, form), sizes=window, pairs=pairs, **core)
 
 
-def _turned(w: Value, groups: int) -> Value:
-    """A filter flipped in its window, with channels and filters of each group exchanged."""
+def _turned(w: Value, steps: tuple[int, ...], groups: int) -> Value:
+    """A filter for the gradient to the operand: flipped, with channels and filters of each group exchanged.
+
+    Of every `steps[k]` elements along the window it takes one for each of as many places, which become filters of their
+    own: `[window, channels, group * filters] -> [window / step, filters, group * steps * channels]`.
+    """
     *window, inner, filters = w.type.dims
     k = len(window)
-    flipped = slice_(
-        w,
-        starts=(*(n - 1 for n in window), 0, 0),
-        sizes=w.type.dims,
-        steps=(*(-1 for _ in window), 1, 1),
+    taps = [index.floordiv(n + s - 1, s) for n, s in zip(window, steps, strict=True)]
+    extra = tuple((0, t * s - n) for t, n, s in zip(taps, window, steps, strict=True))
+    whole = (
+        w if all(e == (0, 0) for e in extra) else pad(w, paddings=(*extra, (0, 0), (0, 0)), value=0, mode="constant")
     )
     of_group = index.floordiv(filters, groups)
-    split = reshape(flipped, shape=(*window, inner, groups, of_group))
-    swapped = transpose(split, perm=(*range(k), k + 2, k + 1, k))
-    return reshape(swapped, shape=(*window, of_group, inner * groups))
+    pairs = [d for pair in zip(taps, steps, strict=True) for d in pair]
+    split = reshape(whole, shape=(*pairs, inner, groups, of_group))
+    flipped = slice_(
+        split,
+        starts=tuple(split.type.dims[j] - 1 if j < 2 * k and j % 2 == 0 else 0 for j in range(split.type.rank)),
+        sizes=split.type.dims,
+        steps=tuple(-1 if j < 2 * k and j % 2 == 0 else 1 for j in range(split.type.rank)),
+    )
+    order = (*range(0, 2 * k, 2), 2 * k + 2, 2 * k + 1, *range(1, 2 * k, 2), 2 * k)
+    return reshape(transpose(flipped, perm=order), shape=(*taps, of_group, inner * groups * product(steps)))
 
 
 def _conv_input_graph(n: Node) -> Value:
-    """A convolution of the gradient, spread by the strides, with the filter turned.
+    """Each element of the operand gets what the windows that took it give back."""
+    strides, dilations = n.attrs["strides"], n.attrs["dilations"]
+    strided = [s > 1 and d > 1 for s, d in zip(strides, dilations, strict=True)]
+    last = _by_spreading(n) if any(strided) or max(strides, default=1) == 1 else _by_places(n)
+    return channels_back(last, n.attrs["data_format"])
 
-    Each element of the operand gets what the windows that took it give back. Where the padding is wider than a window
-    reaches, more is computed than the operand has, and cut.
+
+def _operand(n: Node) -> tuple[Shape, Pairs]:
+    """The spatial dims and the padding of the operand whose gradient a node is."""
+    core, padding, form = _split(n.attrs)
+    sizes = parts_of(n.type.dims, form)[1]
+    return sizes, window_pairs(sizes, n.operands[1].type.dims[:-2], core["strides"], core["dilations"], padding)
+
+
+def _by_spreading(n: Node) -> Value:
+    """A convolution of the gradient, spread by the strides, with the filter turned; channels last.
+
+    Where the padding is wider than a window reaches, more is computed than the operand has, and cut.
     """
-    dy, w, x = n.operands
+    dy, w = n.operands[:2]
     core, padding, form = _split(n.attrs)
     strides, dilations = core["strides"], core["dilations"]
-    window = w.type.dims[:-2]
-    sizes = parts_of(x.type.dims, form)[1]
-    pairs = window_pairs(sizes, window, strides, dilations, padding)
-    inner = [(k - 1) * d for k, d in zip(window, dilations, strict=True)]
+    sizes, pairs = _operand(n)
+    inner = [(k - 1) * d for k, d in zip(w.type.dims, dilations, strict=False)]
     beyond: Pairs = ((0, 0),) * len(sizes)
     if not isinstance(padding, str):
         beyond = tuple(
@@ -245,9 +289,44 @@ def _conv_input_graph(n: Node) -> Value:
         starts=(0, *(e - a + b for e, (a, _), (b, _) in zip(inner, pairs, beyond, strict=True)), 0),
         steps=(1, *strides, 1),
     )
-    attrs = {**core, "strides": (1,) * len(strides)}
-    dx = conv_valid(spread, _turned(w, core["groups"]), sizes=wide, **attrs)
-    return channels_back(crop_spatial(dx, tuple(b for b, _ in beyond), sizes), form)
+    ones = (1,) * len(strides)
+    dx = conv_valid(spread, _turned(w, ones, core["groups"]), sizes=wide, **{**core, "strides": ones})
+    return crop_spatial(dx, tuple(b for b, _ in beyond), sizes)
+
+
+def _by_places(n: Node) -> Value:
+    """One convolution for all places that elements can have between two strides, put side by side after; channels last.
+
+    It has no zeros between the elements of the gradient to multiply with, as `_by_spreading` has.
+    """
+    dy, w = n.operands[:2]
+    core, padding, form = _split(n.attrs)
+    strides, groups = core["strides"], core["groups"]
+    sizes, pairs = _operand(n)
+    k = len(sizes)
+    turned = _turned(w, strides, groups)
+    first = [index.floordiv(a, s) for (a, _), s in zip(pairs, strides, strict=True)]
+    counts = tuple(
+        index.floordiv(a + m - 1, s) - f + 1 for (a, _), m, s, f in zip(pairs, sizes, strides, first, strict=True)
+    )
+    last = channels_last(dy, form)
+    batch, given, _ = parts_of(last.type.dims, "NHWC")
+    reaches = [(t - 1) * d for t, d in zip(turned.type.dims, core["dilations"], strict=False)]
+    edges = [(r - f, q + f - g) for r, f, q, g in zip(reaches, first, counts, given, strict=True)]
+    if isinstance(padding, str):
+        part = pad_spatial(last, tuple(edges), 0)
+    else:
+        part = pad_spatial(last, tuple((index.maximum(a, 0), index.maximum(z, 0)) for a, z in edges), 0)
+        whole = tuple(q + r for q, r in zip(counts, reaches, strict=True))
+        part = crop_spatial(part, tuple(index.maximum(-1 * a, 0) for a, _ in edges), whole)
+    dx = conv_valid(part, turned, sizes=counts, **{**core, "strides": (1,) * k})
+    inner = w.type.dims[-2]
+    apart = reshape(dx, shape=(batch, *counts, groups, *strides, inner))
+    order = [0, *(j for pair in zip(range(1, k + 1), range(k + 2, 2 * k + 2), strict=True) for j in pair), k + 1]
+    together = transpose(apart, perm=(*order, 2 * k + 2))
+    places = tuple(q * s for q, s in zip(counts, strides, strict=True))
+    merged = reshape(together, shape=(batch, *places, groups * inner))
+    return crop_spatial(merged, tuple(a - f * s for (a, _), f, s in zip(pairs, first, strides, strict=True)), sizes)
 
 
 def _conv_ref(x: Any, w: Any, padding: Padding, data_format: str, **core: Any) -> Any:
@@ -255,13 +334,13 @@ def _conv_ref(x: Any, w: Any, padding: Padding, data_format: str, **core: Any) -
     sizes, window, strides, dilations = last.shape[1:-1], w.shape[:-2], core["strides"], core["dilations"]
     pairs = window_pairs(sizes, window, strides, dilations, padding)
     counts = window_counts(Shapes(), sizes, window, strides, dilations, padding)
-    return back_ref(_conv_valid_ref(pad_ref(last, pairs), w, sizes=counts, **core), data_format)
+    return back_ref(_conv_valid_ref(last, w, sizes=counts, pairs=pairs, **core), data_format)
 
 
 def _conv_filter_ref(x: Any, dy: Any, w: Any, padding: Padding, data_format: str, **core: Any) -> Any:
     last, window = last_ref(x, data_format), w.shape[:-2]
     pairs = window_pairs(last.shape[1:-1], window, core["strides"], core["dilations"], padding)
-    return _conv_filter_valid_ref(pad_ref(last, pairs), last_ref(dy, data_format), sizes=window, **core)
+    return _conv_filter_valid_ref(last, last_ref(dy, data_format), sizes=window, pairs=pairs, **core)
 
 
 def _conv_input_ref(dy: Any, w: Any, x: Any, padding: Padding, data_format: str, groups: int, **windows: Any) -> Any:

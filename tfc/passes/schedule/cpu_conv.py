@@ -11,15 +11,25 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tfc.ir.expr import Load, Prim
-from tfc.ir.index import Dim, Index, bounds, product, symbol_name, symbols_of
-from tfc.ir.kernel import Accumulate, Alloc, Body, For, Kernel, Store
+from tfc.ir.expr import Expr, Load, Prim
+from tfc.ir.index import Dim, Index, bounds, mod, product, symbol_name, symbols_of
+from tfc.ir.kernel import Accumulate, Alloc, Body, For, If, Kernel, Store
 
 from ..target import Target
+from .clip import clip, peel_ends
 from .cpu_loops import merge_siblings, near
 from .gemm import along, extent_of, factor, merge_all, unguarded
 from .loops import merge, reorder, split, unroll, vectorise
-from .nest import ScheduleError, accesses, buffer_table, locate, perfect_nest
+from .nest import (
+    ScheduleError,
+    accesses,
+    buffer_table,
+    conjuncts,
+    expr_symbols,
+    is_index_condition,
+    locate,
+    perfect_nest,
+)
 from .overlap import overlap
 from .staging import Axis, stage
 
@@ -38,6 +48,8 @@ class Contraction:
     """The loop over groups, outside of j, where both go along the last dim of c."""
     zero_rows: tuple[str, ...]
     zero_j: str
+    guards: tuple[frozenset[str], ...] = ()
+    """The names in each condition under which it adds: what lies in the padding of a is no part of a sum."""
 
 
 def find_contraction(k: Kernel) -> Contraction | None:
@@ -46,7 +58,8 @@ def find_contraction(k: Kernel) -> Contraction | None:
     if len(nests) < 2 or any(not isinstance(s, (For, Alloc)) for s in k.body):
         return None
     zero, product = perfect_nest(nests[0]), perfect_nest(nests[1])
-    match zero[-1].body, product[-1].body:
+    conditions, body = _under_conditions(product[-1].body)
+    match zero[-1].body, body:
         case (Store(buffer=c, index=start),), (
             Accumulate(buffer=same, index=at, combiner="add", value=Prim(op="mul", args=(left, right))),
         ) if c == same:
@@ -68,8 +81,18 @@ def find_contraction(k: Kernel) -> Contraction | None:
     for a, b in (factors, factors[::-1]):
         if a is not None and b is not None and along(b, j) and (along(a, j) or j not in symbols_of(*a.index)):
             zero_rows = tuple(str(places[v]) for v in rows)
-            return Contraction(c, a, b, rows, j, over, tuple(group), zero_rows, zero_j)
+            guards = tuple(expr_symbols(e) for e in conditions)
+            return Contraction(c, a, b, rows, j, over, tuple(group), zero_rows, zero_j, guards)
     return None
+
+
+def _under_conditions(body: Body) -> tuple[list[Expr], Body]:
+    """The conditions on indices around statements, and these."""
+    found: list[Expr] = []
+    while len(body) == 1 and isinstance(s := body[0], If) and not s.orelse and is_index_condition(s.condition):
+        found += conjuncts(s.condition)
+        body = s.then
+    return found, body
 
 
 def _columns(last: Dim, loops: Sequence[For]) -> tuple[str, ...] | None:
@@ -141,7 +164,7 @@ def _places(extents: Sequence[Dim], most: int) -> Iterator[tuple[int, ...]]:
 
 def conv(k: Kernel, g: Contraction, target: Target) -> Kernel:
     """A sum over several loops: all of it at once where a cache holds what a tile reads, else chunk by chunk."""
-    rows, width = [extent_of(k, v) for v in g.rows[-2:]], target.lanes(g.a.dtype)
+    rows, width = [1 if _stands_alone(k, g, v) else extent_of(k, v) for v in g.rows[-2:]], target.lanes(g.a.dtype)
     t = tile_for(rows, extent_of(k, g.j), width, target.vector_registers)
     steps = product(extent_of(k, v) for v in g.over)
     if isinstance(steps, int) and steps * t.vectors * target.vector_bytes <= target.l2:
@@ -149,10 +172,50 @@ def conv(k: Kernel, g: Contraction, target: Target) -> Kernel:
     return _chunked(k, g, t, target)
 
 
+def _partners(g: Contraction, row: str) -> set[str]:
+    """The loops of the sums that a condition names beside a row."""
+    return {v for guard in g.guards if row in guard for v in g.over if v in guard}
+
+
+def _stands_alone(k: Kernel, g: Contraction, row: str) -> bool:
+    """Whether a tile is one place wide along a row, so that conditions on it are bounds of loops inside.
+
+    Along the last row they may stay in the tile, where the few iterations of a loop beside it decide them.
+    """
+    if not any(row in guard for guard in g.guards):
+        return False
+    own, beside = extent_of(k, row), [extent_of(k, v) for v in _partners(g, row)]
+    few = isinstance(own, int) and all(isinstance(e, int) and e <= own for e in beside)
+    return row != g.rows[-1] or not few
+
+
+def _decided(k: Kernel, g: Contraction) -> tuple[str, ...]:
+    """The loops of the sums whose iterations decide the conditions that stay in a tile."""
+    row = g.rows[-1]
+    return () if _stands_alone(k, g, row) else tuple(sorted(_partners(g, row)))
+
+
+def _without_conditions(k: Kernel, over: Sequence[str], decided: Sequence[str], tiles: str) -> Kernel:
+    """Conditions as bounds of the loops of the sums, or, in tiles at the ends of a row, decided one by one."""
+    for v in over:
+        if isinstance(locate(k, v, "conv").loop.body[0], If):
+            k = clip(k, v)
+    if not decided:
+        return k
+    ends: tuple[str, ...] = ("",)
+    if extent_of(k, tiles) != 1:
+        ends = ("_first", "_last")
+        k = peel_ends(k, tiles, first=ends[0], last=ends[1])
+    for v in decided:
+        for end in ends:
+            k = unroll(k, f"{v}{end}")
+    return k
+
+
 def _chunk(k: Kernel, g: Contraction, target: Target) -> tuple[int, int]:
     """A loop of the sums and how many of its iterations read no more than a cache holds, those before it standing."""
     inner = len(g.over) - 1
-    for n in range(len(g.over)):
+    for n in (n for n, v in enumerate(g.over) if v not in _decided(k, g)):
         size = _bytes_read(k, g, g.over[: n + 1])
         if size is not None and (size <= target.l2 // 4 or n + 1 >= inner):
             return n, max(STEPS if n == inner else 1, target.l2 // 4 // size)
@@ -182,16 +245,29 @@ class _Nest:
     j: str
     over: tuple[str, ...] = ()
 
+    single: tuple[str, ...] = ()
+    """The rows along which a tile is one place."""
+
+    @property
+    def sums(self) -> tuple[str, ...]:
+        """The loops between those over tiles and those over a tile."""
+        return (*(f"{v}_i" for v in self.single), *self.over)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        return tuple(f"{v}_i" for v in self.rows if v not in self.single)
+
     @property
     def inside(self) -> tuple[str, ...]:
-        return (*(f"{v}_i" for v in self.rows), f"{self.j}_v", f"{self.j}_l")
+        return (*self.places, f"{self.j}_v", f"{self.j}_l")
 
 
 def _resident(k: Kernel, g: Contraction, t: Tile, target: Target) -> Kernel:
     """for tiles { r = 0  for over { r[tile] add= a * b }  c = r }, and what follows in the same loop over rows."""
     width, outer = target.lanes(g.a.dtype), g.zero_rows[:-2]
     sums, zero = _Nest(g.rows[-2:], g.around, g.j, g.over), _Nest(g.zero_rows[-2:], (), g.zero_j)
-    extents = [extent_of(k, v) for v in (*sums.rows, g.j)]
+    sums = replace(sums, single=tuple(v for v, p in zip(sums.rows, t.places, strict=True) if p == 1))
+    extents, decided = [extent_of(k, v) for v in (*sums.rows, g.j)], _decided(k, g)
     for depth in range(len(outer)):
         k = merge_all(k, _loops_in(k, outer[:depth]))
     blocks = _loops_in(k, outer)
@@ -209,27 +285,35 @@ def _resident(k: Kernel, g: Contraction, t: Tile, target: Target) -> Kernel:
     for z, extent, size in zip((*zero.rows, zero.j), extents, (*t.places, t.vectors * width), strict=True):
         if isinstance(extent, int) and extent > size and extent % size:
             k = overlap(k, f"{z}_t", extent, size)
+    k = _vectors(_vectors(k, zero, width), sums, width)
     layout = _layout(k, g, sums, width)
     k = stage(k, g.c, name=f"{g.c}_r", at=f"{zero.j}_t", space="register", layout=layout)
     for v in (f"{zero.j}_l", *(f"{z}_i" for z in reversed(zero.rows))):
         k = unguarded(k, v)
-    k = _in_registers(k, sums, (zero.inside, _copying(g, "out", layout)))
-    return near(merge_siblings(k, [f"{v}_i" for v in blocks[2:]]))
+    masked = [v for v, extent in zip(sums.rows, extents, strict=False) if not isinstance(extent, int)]
+    k = _in_registers(k, sums, masked, (zero.inside, _copying(g, "out", layout)))
+    k = near(merge_siblings(k, [f"{v}_i" for v in blocks[2:]]))
+    return _without_conditions(k, g.over, decided, f"{zero.rows[-1]}_t")
 
 
 def _chunked(k: Kernel, g: Contraction, t: Tile, target: Target) -> Kernel:
     """c = 0  for chunks { for tiles { r = 0  for over { r[tile] add= a * b }  c add= r } }"""
     width, (n, count) = target.lanes(g.a.dtype), _chunk(k, g, target)
     first = g.over[n]
+    decided = _decided(k, g)
+    masked = [v for v, p in zip(g.rows[-2:], t.places, strict=True) if mod(extent_of(k, v), p) != 0]
     k = split(k, first, count, outer=f"{first}_c", inner=f"{first}_k", tail="short")
     nest = _Nest(g.rows[-2:], g.around, g.j, (f"{first}_k", *g.over[n + 1 :]))
+    nest = replace(nest, single=tuple(v for v, p in zip(nest.rows, t.places, strict=True) if p == 1))
     k = reorder(k, [*g.over[:n], f"{first}_c", *g.rows, *g.around, g.j, *nest.over])
     k = _split(k, nest.rows[0], t.places[0])
     k, _ = _row_tiles(k, nest, t, width)
     k, _ = _column_tiles(k, nest, t, width)
+    k = _vectors(k, nest, width)
     layout = _layout(k, g, nest, width)
     k = stage(k, g.c, name=f"{g.c}_r", around=nest.over[0], space="register", fresh=True, layout=layout)
-    return _in_registers(k, nest, [_copying(g, way, layout) for way in ("in", "out")])
+    k = _in_registers(k, nest, masked, [_copying(g, way, layout) for way in ("in", "out")])
+    return _without_conditions(k, nest.over, decided, f"{nest.rows[-1]}_t")
 
 
 def _copying(g: Contraction, way: str, layout: Sequence[Axis]) -> list[str]:
@@ -265,20 +349,25 @@ def _row_tiles(k: Kernel, nest: _Nest, t: Tile, width: int) -> tuple[Kernel, Seq
     for v, size in zip(nest.rows[1:], t.places[1:], strict=True):
         k = _split(k, v, size)
     outer = (*(f"{v}_t" for v in nest.rows[1:]), *nest.around)
-    return reorder(k, [*outer, *nest.over, *(f"{v}_i" for v in nest.rows), nest.j]), outer
+    return reorder(k, [*outer, *nest.sums, *nest.places, nest.j]), outer
 
 
 def _column_tiles(k: Kernel, nest: _Nest, t: Tile, width: int) -> tuple[Kernel, Sequence[str]]:
     """A nest with the loop over tiles of columns outside of what is in the tiles of rows, and that loop."""
     k = split(k, nest.j, t.vectors * width, outer=f"{nest.j}_t", inner=f"{nest.j}_b", tail="mask")
+    return reorder(k, [f"{nest.j}_t", *nest.sums, *nest.places, f"{nest.j}_b"]), (f"{nest.j}_t",)
+
+
+def _vectors(k: Kernel, nest: _Nest, width: int) -> Kernel:
+    """A nest with the columns of a tile as vectors."""
     k = split(k, f"{nest.j}_b", width, outer=f"{nest.j}_v", inner=f"{nest.j}_l")
-    return reorder(k, [f"{nest.j}_t", *nest.over, *nest.inside]), (f"{nest.j}_t",)
+    return reorder(k, [f"{nest.j}_v", f"{nest.j}_l"])
 
 
-def _in_registers(k: Kernel, nest: _Nest, beside: Sequence[Sequence[str]]) -> Kernel:
-    """The sums of a tile, and what is done with all of them before and after, without jumps or conditions."""
+def _in_registers(k: Kernel, nest: _Nest, masked: Sequence[str], beside: Sequence[Sequence[str]]) -> Kernel:
+    """The sums of a tile, and what is done with all of them before and after, without jumps or masks."""
     k = unguarded(k, f"{nest.j}_l", "mask")
-    for v in reversed(nest.rows):
+    for v in reversed(masked):
         k = unguarded(k, f"{v}_i", "clamp")
     for *loops, lanes in (nest.inside, *beside):
         k = vectorise(k, lanes)

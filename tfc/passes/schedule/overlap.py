@@ -9,7 +9,7 @@ from tfc.ir.index import Dim, Index, minimum, subs, symbols_of
 from tfc.ir.kernel import Accumulate, Body, For, If, Kernel, Stmt, Store, map_expr
 
 from .bounds import Facts
-from .nest import ScheduleError, accesses, allocated, buffer_table, facts_at, less, locate, replace_loop
+from .nest import ScheduleError, accesses, allocated, buffer_table, expr_symbols, facts_at, less, locate, replace_loop
 from .window import covered_first, window
 
 
@@ -61,6 +61,9 @@ class _Tiles:
             for v in loops:
                 if s.condition == less(Index.symbol(self.var) * self.factor + Index.symbol(v), self.extent):
                     return tuple(self.inside(x, v) for x in s.then)
+            used = expr_symbols(s.condition)
+            if self.var not in used:
+                return (replace(s, then=self.body(s.then, tuple(v for v in loops if v not in used))),)
         raise ScheduleError("overlap", self.var, f"a {type(s).__name__} in it is not under the mask")
 
     def inside(self, s: Stmt, v: str) -> Stmt:
