@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,20 +12,23 @@ from tests.passes.lower.support import Lowered, assert_close, reference
 from tfc.codegen_llvm import available_targets
 from tfc.ir.graph import Graph
 from tfc.ir.index import Dim, Index
-from tfc.ir.kernel import Accumulate, For, Kernel, walk
+from tfc.ir.kernel import Accumulate, Body, For, If, Kernel, walk
 from tfc.ir.kernel_verify import verify_program
 from tfc.ir.op import REGISTRY
 from tfc.ir.types import DType, float32, float64, int32
 from tfc.passes.schedule.cpu import Schedule
+from tfc.passes.schedule.cpu_gemv import FEWEST
 from tfc.passes.target import Target
 
 Array = np.ndarray[Any, Any]
 Arrays = dict[str, Array]
 NATIVE = [name for name in ("avx512", "avx2", "sse2") if name in available_targets()]
 TARGETS = {
-    "v16": Target("v16", "", vector_bytes=16, vector_registers=16, fma=True),
-    "v32x32": Target("v32x32", "", vector_bytes=32, vector_registers=32, fma=True, masks=True),
+    "v16": Target("v16", "", vector_bytes=16, vector_registers=16, fma=True, l2=512),
+    "v32x32": Target("v32x32", "", vector_bytes=32, vector_registers=32, fma=True, masks=True, l2=512),
 }
+NEAR = {name: replace(target, l2=Target.l2) for name, target in TARGETS.items()}
+"""Beside them, the matrices are near."""
 
 
 def product(
@@ -57,10 +61,10 @@ def check(graph: Graph, arrays: Arrays, targets: dict[str, Target] = TARGETS) ->
     return found
 
 
-def is_streamed(k: Kernel) -> bool:
+def is_streamed(body: Body) -> bool:
     """Whether some rows of the matrix are added up around the loops over the result."""
-    outer = next(s for s in k.body if isinstance(s, For) and any(isinstance(x, Accumulate) for x in walk((s,))))
-    return outer.var.endswith("k_c")
+    outer = next(s for s in body if isinstance(s, For) and any(isinstance(x, Accumulate) for x in walk((s,))))
+    return outer.var.removesuffix("_few").endswith("k_c")
 
 
 @pytest.mark.parametrize("depth", [1, 3, 8, 11, 20, 29])
@@ -68,14 +72,14 @@ def is_streamed(k: Kernel) -> bool:
 def test_one_vector(depth: int, length: int) -> None:
     for graph, arrays in (product(1, depth, length), product(length, depth, 1, ta=True)):
         kernels = check(graph, arrays).values()
-        assert depth < 20 or all(map(is_streamed, kernels))
+        assert depth < 20 or all(is_streamed(x.body) for x in kernels)
 
 
 @pytest.mark.parametrize("rows", [2, 5, 11])
 @pytest.mark.parametrize("length", [33, 44])
 def test_few_vectors(rows: int, length: int) -> None:
     check(*product(rows, 3, length))
-    assert all(map(is_streamed, check(*product(rows, 17, length)).values()))
+    assert all(is_streamed(x.body) for x in check(*product(rows, 17, length)).values())
 
 
 @pytest.mark.parametrize("rows", [1, 3])
@@ -83,12 +87,23 @@ def test_what_follows_a_product(rows: int) -> None:
     """Steps of a single element among the nests after it, as of a softmax of one row, are in nobody's way."""
     graph, arrays = product(rows, 17, 33)
     graph.outputs = [REGISTRY["softmax"](REGISTRY["neg"](graph.outputs[0]), axis=-1)]
-    assert all(map(is_streamed, check(graph, arrays).values()))
+    assert all(is_streamed(x.body) for x in check(graph, arrays).values())
 
 
 def test_depth_and_length_of_the_run() -> None:
     for depth, length in ((0, 5), (1, 1), (9, 33), (19, 70)):
         check(*product(1, depth, length, open_dims="kn"))
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_where_the_run_says_how_many_there_is_a_form_for_few(transposed: bool) -> None:
+    """Beside that for many, on both sides of where they meet, and where there is none at all."""
+    for rows in (0, 1, FEWEST, FEWEST + 1):
+        for k in check(*product(rows, 17, 37, ta=transposed, open_dims="m"), NEAR).values():
+            (choice,) = k.body
+            assert isinstance(choice, If)
+            assert is_streamed(choice.then)
+            assert not is_streamed(choice.orelse)
 
 
 SHAPES = [(1, 100, 1000), (1, 97, 161), (1, 16, 64), (3, 35, 130), (7, 20, 257), (16, 33, 128)]
@@ -98,8 +113,8 @@ SHAPES = [(1, 100, 1000), (1, 97, 161), (1, 16, 64), (3, 35, 130), (7, 20, 257),
 @pytest.mark.parametrize("target", NATIVE)
 def test_machine_code(target: str, dtype: DType) -> None:
     for m, k, n in SHAPES:
-        for ta in (False, True):
-            graph, arrays = product(m, k, n, ta=ta, dtype=dtype)
+        for ta, dims in ((False, ""), (True, "m")):
+            graph, arrays = product(m, k, n, ta=ta, dtype=dtype, open_dims=dims)
             assert_close(Lowered(graph, arrays).native(arrays, target), reference(graph, arrays), f"{m} {k} {n} {ta}")
 
 

@@ -10,12 +10,14 @@ from tfc.ir.kernel import Kernel, Program
 from ..target import Target
 from .cpu_attention import attention, find_attention
 from .cpu_conv import conv, find_contraction, is_conv
-from .cpu_gemv import find_gemv, is_of_few, streamed
+from .cpu_gemv import few, find_gemv, streamed
 from .cpu_loops import attempt, merge_rows, vector_loops
 from .cpu_narrow import narrow
 from .cpu_packed import packed
-from .gemm import find_gemm, merge_batch
+from .gemm import extent_of, find_gemm, merge_batch
+from .nest import less
 from .simplify import simplify_kernel
+from .versions import either
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,15 @@ def _convolution(k: Kernel, target: Target) -> Kernel:
 
 
 def _few_vectors(k: Kernel, target: Target) -> Kernel:
+    """Products of a matrix and few vectors; where only the run says how many, their form beside that for many."""
     g = find_gemv(k)
-    return k if g is None or not is_of_few(k, g) else streamed(k, g, target)
+    if g is None:
+        return k
+    count, most = 1 if g.few is None else extent_of(k, g.few), few(k, g, target)
+    if isinstance(count, int):
+        return streamed(k, g, target) if count <= most else k
+    some, many = attempt(k, streamed, g, target), attempt(k, _product, target)
+    return k if some is k or many is k else either(less(count, most + 1), some, many, suffix="_few")
 
 
 def _product(k: Kernel, target: Target) -> Kernel:

@@ -24,8 +24,10 @@ CHAIN = 8
 """Rows of the matrix that are added to one vector at a time: the more, the seldomer it is read and written."""
 ROWS = 16
 """Rows of the matrix that are added to the tiles of a few vectors at a time."""
-FEW = 64
+FEW = 32
 """Vectors that are few: where more read the matrix, packing it pays."""
+FEWEST = 8
+"""Vectors that are few for a matrix that is near: tiles of many more serve that best."""
 TILE = 8
 """Vectors and rows of a tile at most."""
 SHORT = 4
@@ -93,8 +95,8 @@ def _one(k: Kernel, g: Gemv, width: int) -> Kernel:
     for part in ("", "_tail") if has_loop(k, f"{g.v}_l_tail") else ("",):
         lane, row, r = f"{g.v}_l{part}", f"{g.k}_k{part}", f"{g.c}_r{part}"
         k = reorder(k, [row, lane])
-        k = stage(k, g.c, name=r, around=row, space="register", fill=0.0)
-        k = unguarded(k, lane, "mask")
+        k = stage(k, g.c, name=r, around=row, space="register")
+        k = unguarded(unguarded(k, f"{r}_in0", "mask"), lane, "mask")
         for x in (lane, f"{r}_in0", f"{r}_out0"):
             k = vectorise(k, x)
         k = unroll(k, row)
@@ -111,9 +113,8 @@ def _chain(depth: Dim) -> int:
 
 def _several(k: Kernel, g: Gemv, over: str, target: Target) -> Kernel:
     """for some rows { for tile { r = c  for row { for few { for lane { r add= matrix * vector } } }  c = r } }"""
-    width, tile = target.lanes(g.matrix.dtype), _tile(extent_of(k, over), target)
-    vectors = min(TILE, (target.vector_registers - 2) // (tile + 1))
-    length = extent_of(k, g.v)
+    width, length = target.lanes(g.matrix.dtype), extent_of(k, g.v)
+    tile, vectors = _tile(extent_of(k, over), target)
     vectors = min(vectors, length // width) if isinstance(length, int) else vectors
     few, inner = f"{over}_t", f"{over}_i"
     k = split(k, over, tile, outer=few, inner=inner, tail="mask")
@@ -125,12 +126,14 @@ def _several(k: Kernel, g: Gemv, over: str, target: Target) -> Kernel:
     return _in_registers(k, g, over, width, "_tail") if has_loop(k, f"{g.v}_b_tail") else k
 
 
-def _tile(count: Dim, target: Target) -> int:
-    """Vectors of a tile: as many as leave the least to compute twice."""
+def _tile(count: Dim, target: Target) -> tuple[int, int]:
+    """Vectors of a tile, as many as leave the least to compute twice, and vectors of their lanes."""
     most = min(TILE, target.vector_registers // 2 - 2)
-    if not isinstance(count, int):
-        return most // 2
-    return min(range(min(count, most), most // 2, -1), key=lambda n: -(-count // n) * n, default=count)
+    if isinstance(count, int):
+        rows = min(range(min(count, most), most // 2, -1), key=lambda n: -(-count // n) * n, default=count)
+        return rows, min(TILE, (target.vector_registers - 2) // (rows + 1))
+    # One vector alone must not pay for too many others; and there is the code of another form beside this one.
+    return most // 2, min(TILE // 2, (target.vector_registers - 2) // (most // 2 + 1))
 
 
 def _in_registers(k: Kernel, g: Gemv, over: str, width: int, part: str) -> Kernel:
@@ -140,7 +143,10 @@ def _in_registers(k: Kernel, g: Gemv, over: str, width: int, part: str) -> Kerne
     k = reorder(k, [*([] if part else [f"{g.v}_t"]), few, row, inner, f"{v}_v", f"{v}_l"])
     d, r = _dim(g, g.v), f"{g.c}_r{part}"
     layout = (Axis(_dim(g, over)), Axis(d, step=width), Axis(d, count=width))
-    k = stage(k, g.c, name=r, around=row, space="register", layout=layout, fill=0.0)
+    k = stage(k, g.c, name=r, around=row, space="register", layout=layout)
+    for way in ("in", "out"):
+        k = reorder(k, [f"{r}_{way}{n}" for n in range(3)])
+    k = unguarded(unguarded(k, f"{r}_in2", "mask"), f"{r}_in0", "clamp")
     k = unguarded(unguarded(k, f"{v}_l", "mask"), inner, "clamp")
     for lane in (f"{v}_l", f"{r}_in2", f"{r}_out2"):
         k = vectorise(k, lane)
@@ -157,10 +163,11 @@ def has_loop(k: Kernel, var: str) -> bool:
     return any(isinstance(s, For) and s.var == var for s in walk(k.body))
 
 
-def is_of_few(k: Kernel, g: Gemv) -> bool:
-    """Whether so few vectors are multiplied that packing the matrix does not pay."""
-    count = 1 if g.few is None else extent_of(k, g.few)
-    return isinstance(count, int) and count <= FEW
+def few(k: Kernel, g: Gemv, target: Target) -> int:
+    """For how many vectors this is the best form. Reading the matrix once counts little where it is near."""
+    length, depth = extent_of(k, g.v), extent_of(k, g.k)
+    near = target.l2 // 4 // g.matrix.dtype.size
+    return FEWEST if isinstance(length, int) and isinstance(depth, int) and length * depth <= near else FEW
 
 
 def stride(k: Kernel, buffer: str, index: Shape, var: str) -> Dim | None:
