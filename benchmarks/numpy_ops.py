@@ -55,18 +55,6 @@ class NumpyOps(Ops):
     def flatten(self, x: Array) -> Array:
         return x.reshape(x.shape[0], -1)
 
-
-class Reference(NumpyOps):
-    """Float64 whatever is asked for, with the gradients of convolution and pooling."""
-
-    def cast(self, x: Array, dtype: str) -> Array:
-        return x.astype("float64" if np.dtype(dtype).kind == "f" else dtype)
-
-    def erf(self, x: Array) -> Array:
-        from math import erf
-
-        return np.frompyfunc(erf, 1, 1)(x).astype(np.float64)
-
     def conv2d_filter_gradient(self, x: Array, dy: Array, size: tuple[int, int]) -> Array:
         """(height, width, in, out) from images and the gradient of their convolution."""
         return np.moveaxis(np.tensordot(windows(x, size), dy, axes=((0, 1, 2), (0, 1, 2))), 0, 2)
@@ -83,6 +71,18 @@ class Reference(NumpyOps):
         out = np.zeros_like(four)
         np.put_along_axis(out, four.argmax(-1)[..., None], dy[..., None], -1)
         return out.reshape(n, h, w, c, 2, 2).transpose(0, 1, 4, 2, 5, 3).reshape(x.shape)
+
+
+class Reference(NumpyOps):
+    """Float64 whatever is asked for."""
+
+    def cast(self, x: Array, dtype: str) -> Array:
+        return x.astype("float64" if np.dtype(dtype).kind == "f" else dtype)
+
+    def erf(self, x: Array) -> Array:
+        from math import erf
+
+        return np.frompyfunc(erf, 1, 1)(x).astype(np.float64)
 
 
 def windows(x: Array, size: tuple[int, ...]) -> Array:
