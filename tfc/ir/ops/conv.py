@@ -16,12 +16,11 @@ import numpy as np
 
 from .. import index
 from ..errors import ShapeError
-from ..index import Dim, product
+from ..index import Dim
 from ..op import Op, Shapes, declare
 from ..types import Shape, TensorType
-from .array import reshape, transpose
 from .common import NUMBER, need
-from .parts import pad, slice_, unslice
+from .conv_input import InputGradient
 from .windows import (
     Padding,
     Pairs,
@@ -224,109 +223,8 @@ def _conv_filter_graph(n: Node) -> Value:
     return conv_filter_valid(padded, channels_last(dy, form), sizes=window, pairs=pairs, **core)
 
 
-def _turned(w: Value, steps: tuple[int, ...], groups: int) -> Value:
-    """A filter for the gradient to the operand: flipped, with channels and filters of each group exchanged.
-
-    Of every `steps[k]` elements along the window it takes one for each of as many places, which become filters of their
-    own: `[window, channels, group * filters] -> [window / step, filters, group * steps * channels]`.
-    """
-    *window, inner, filters = w.type.dims
-    k = len(window)
-    taps = [index.floordiv(n + s - 1, s) for n, s in zip(window, steps, strict=True)]
-    extra = tuple((0, t * s - n) for t, n, s in zip(taps, window, steps, strict=True))
-    whole = (
-        w if all(e == (0, 0) for e in extra) else pad(w, paddings=(*extra, (0, 0), (0, 0)), value=0, mode="constant")
-    )
-    of_group = index.floordiv(filters, groups)
-    pairs = [d for pair in zip(taps, steps, strict=True) for d in pair]
-    split = reshape(whole, shape=(*pairs, inner, groups, of_group))
-    flipped = slice_(
-        split,
-        starts=tuple(split.type.dims[j] - 1 if j < 2 * k and j % 2 == 0 else 0 for j in range(split.type.rank)),
-        sizes=split.type.dims,
-        steps=tuple(-1 if j < 2 * k and j % 2 == 0 else 1 for j in range(split.type.rank)),
-    )
-    order = (*range(0, 2 * k, 2), 2 * k + 2, 2 * k + 1, *range(1, 2 * k, 2), 2 * k)
-    return reshape(transpose(flipped, perm=order), shape=(*taps, of_group, inner * groups * product(steps)))
-
-
 def _conv_input_graph(n: Node) -> Value:
-    """Each element of the operand gets what the windows that took it give back."""
-    strides, dilations = n.attrs["strides"], n.attrs["dilations"]
-    strided = [s > 1 and d > 1 for s, d in zip(strides, dilations, strict=True)]
-    last = _by_spreading(n) if any(strided) or max(strides, default=1) == 1 else _by_places(n)
-    return channels_back(last, n.attrs["data_format"])
-
-
-def _operand(n: Node) -> tuple[Shape, Pairs]:
-    """The spatial dims and the padding of the operand whose gradient a node is."""
-    core, padding, form = _split(n.attrs)
-    sizes = parts_of(n.type.dims, form)[1]
-    return sizes, window_pairs(sizes, n.operands[1].type.dims[:-2], core["strides"], core["dilations"], padding)
-
-
-def _by_spreading(n: Node) -> Value:
-    """A convolution of the gradient, spread by the strides, with the filter turned; channels last.
-
-    Where the padding is wider than a window reaches, more is computed than the operand has, and cut.
-    """
-    dy, w = n.operands[:2]
-    core, padding, form = _split(n.attrs)
-    strides, dilations = core["strides"], core["dilations"]
-    sizes, pairs = _operand(n)
-    inner = [(k - 1) * d for k, d in zip(w.type.dims, dilations, strict=False)]
-    beyond: Pairs = ((0, 0),) * len(sizes)
-    if not isinstance(padding, str):
-        beyond = tuple(
-            (index.maximum(a - e, 0), index.maximum(z - e, 0)) for (a, z), e in zip(pairs, inner, strict=True)
-        )
-    wide = padded_sizes(sizes, beyond)
-    last = channels_last(dy, form)
-    batch, _, channels = parts_of(last.type.dims, "NHWC")
-    spread = unslice(
-        last,
-        shape=(batch, *(m + e for m, e in zip(wide, inner, strict=True)), channels),
-        starts=(0, *(e - a + b for e, (a, _), (b, _) in zip(inner, pairs, beyond, strict=True)), 0),
-        steps=(1, *strides, 1),
-    )
-    ones = (1,) * len(strides)
-    dx = conv_valid(spread, _turned(w, ones, core["groups"]), sizes=wide, **{**core, "strides": ones})
-    return crop_spatial(dx, tuple(b for b, _ in beyond), sizes)
-
-
-def _by_places(n: Node) -> Value:
-    """One convolution for all places that elements can have between two strides, put side by side after; channels last.
-
-    It has no zeros between the elements of the gradient to multiply with, as `_by_spreading` has.
-    """
-    dy, w = n.operands[:2]
-    core, padding, form = _split(n.attrs)
-    strides, groups = core["strides"], core["groups"]
-    sizes, pairs = _operand(n)
-    k = len(sizes)
-    turned = _turned(w, strides, groups)
-    first = [index.floordiv(a, s) for (a, _), s in zip(pairs, strides, strict=True)]
-    counts = tuple(
-        index.floordiv(a + m - 1, s) - f + 1 for (a, _), m, s, f in zip(pairs, sizes, strides, first, strict=True)
-    )
-    last = channels_last(dy, form)
-    batch, given, _ = parts_of(last.type.dims, "NHWC")
-    reaches = [(t - 1) * d for t, d in zip(turned.type.dims, core["dilations"], strict=False)]
-    edges = [(r - f, q + f - g) for r, f, q, g in zip(reaches, first, counts, given, strict=True)]
-    if isinstance(padding, str):
-        part = pad_spatial(last, tuple(edges), 0)
-    else:
-        part = pad_spatial(last, tuple((index.maximum(a, 0), index.maximum(z, 0)) for a, z in edges), 0)
-        whole = tuple(q + r for q, r in zip(counts, reaches, strict=True))
-        part = crop_spatial(part, tuple(index.maximum(-1 * a, 0) for a, _ in edges), whole)
-    dx = conv_valid(part, turned, sizes=counts, **{**core, "strides": (1,) * k})
-    inner = w.type.dims[-2]
-    apart = reshape(dx, shape=(batch, *counts, groups, *strides, inner))
-    order = [0, *(j for pair in zip(range(1, k + 1), range(k + 2, 2 * k + 2), strict=True) for j in pair), k + 1]
-    together = transpose(apart, perm=(*order, 2 * k + 2))
-    places = tuple(q * s for q, s in zip(counts, strides, strict=True))
-    merged = reshape(together, shape=(batch, *places, groups * inner))
-    return crop_spatial(merged, tuple(a - f * s for (a, _), f, s in zip(pairs, first, strides, strict=True)), sizes)
+    return channels_back(InputGradient(n).value(), n.attrs["data_format"])
 
 
 def _conv_ref(x: Any, w: Any, padding: Padding, data_format: str, **core: Any) -> Any:
