@@ -14,7 +14,7 @@ from .compare import comparison
 from .contestants import CONTESTANTS, Contestant
 from .machine import machine_facts, widest_vector_bytes
 from .plot import SUFFIXES, draw
-from .results import Results, Status, load
+from .results import Results, Row, Status, load
 from .runner import Settings, Team, measure
 from .tables import facts_text, full_text
 from .workload import Workload
@@ -32,8 +32,12 @@ Each contestant has a process of its own, on the same cores, with the same numbe
 run in turns of some milliseconds, and each is stopped while another runs. Results are compared with a float64
 reference: what is wrong is not timed. A library that is not there is left out: `pip install -e ".[bench]"`.
 
+An interrupt ends the run with what is measured until then.
+
 exit status: 0 done, 1 a contestant of ours failed or was wrong, 2 wrong usage
 """
+INTERRUPTED = 130
+"""The exit status that shells give for a process that SIGINT ended."""
 QUICK_SECONDS, SECONDS = 0.5, 2.5
 """Of the rounds of one workload, about."""
 
@@ -117,6 +121,9 @@ def run(options: argparse.Namespace) -> int:
         draw(results, options.plot)
     if before:
         print(f"\n{comparison(results, before, str(options.compare))}")
+    if results.settings["interrupted"]:
+        print(f"\ninterrupted: {len(workloads) - len(results.rows)} of {len(workloads)} workloads are not measured")
+        return INTERRUPTED
     ours = [c for row in results.rows for c in row.cells if c.ours]
     return int(any(c.status in (Status.FAILED, Status.WRONG, Status.LATE) for c in ours))
 
@@ -137,13 +144,17 @@ def check_outputs(options: argparse.Namespace) -> None:
 def measure_all(
     workloads: Sequence[Workload], contestants: Sequence[Contestant], settings: Settings, facts: dict[str, str]
 ) -> Results:
-    """Everything, with progress on standard error."""
+    """Everything, with progress on standard error. An interrupt ends it with the workloads that are done."""
     progress, start = Progress(len(workloads)), time.monotonic()
+    rows: list[Row] = []
     with Team(contestants, settings, progress.say) as team:
-        rows = []
-        for workload in workloads:
-            progress.next(workload.name)
-            rows.append(measure(workload, team))
+        try:
+            for workload in workloads:
+                progress.next(workload.name)
+                rows.append(measure(workload, team))
+        except KeyboardInterrupt:
+            if not rows:
+                raise
         libraries = list(team.libraries.values())
     progress.clear()
     shown = {
@@ -151,6 +162,7 @@ def measure_all(
         "seconds": settings.seconds,
         "rounds": list(settings.rounds),
         "took": round(time.monotonic() - start, 1),
+        "interrupted": len(rows) < len(workloads),
     }
     return Results(facts, shown, widest_vector_bytes(), libraries, rows)
 

@@ -14,9 +14,10 @@ import pytest
 from benchmarks.contestants import CONTESTANTS, Contestant, contestant
 from benchmarks.environment import contestant_environment, cores
 from benchmarks.process import ContestantError, ContestantProcess, EndedError, UnsupportedError
-from benchmarks.results import Status, load
+from benchmarks.results import Row, Status, load
 from benchmarks.runner import Settings, Team, measure
 from benchmarks.suite import main
+from benchmarks.workload import Workload
 from benchmarks.workloads import CALL, STEP
 
 NUMPY = contestant("numpy")
@@ -55,6 +56,24 @@ def test_tfc_and_numpy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "kernels, 1 threads" in libraries["numpy"].facts["BLAS"]
     assert all(library.import_seconds is not None for library in results.libraries)
     assert results.machine["CPU"] in printed
+
+
+def test_an_interrupt_keeps_what_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measured(workload: Workload, team: Team) -> Row:
+        if workload is STEP:
+            raise KeyboardInterrupt
+        return Row(workload.name, workload.group, 0, {})
+
+    monkeypatch.setattr("benchmarks.suite.measure", measured)
+    file = tmp_path / "suite.json"
+    arguments = ["--contestants", "numpy", "--json", str(file)]
+    assert main([*arguments, "--filter", "call", "training: softmax"]) == 130
+    assert [row.workload for row in load(file).rows] == [CALL.name]
+    assert "interrupted: 1 of 2 workloads are not measured" in capsys.readouterr().out
+    with pytest.raises(KeyboardInterrupt):
+        main([*arguments, "--filter", "training: softmax"])
 
 
 @pytest.mark.parametrize(
