@@ -11,6 +11,7 @@ from tfc.ir.kernel import Accumulate, Body, Store
 from tfc.ir.op import broadcast_index, normalize_axes
 from tfc.ir.types import Shape, int64
 
+from .arg_nest import row_arg
 from .attention_nest import attention
 from .stages import Plan, Stage, StageBuilder
 from .totals import Total
@@ -129,5 +130,6 @@ TEMPLATES: dict[str, Callable[[StageBuilder, Node, Value], Stage]] = {
     "attention": attention,
     "concat": _concat,
     "gemm": _gemm,
+    "row_arg": row_arg,
     "scatter_add": _scatter_add,
 }

@@ -130,6 +130,8 @@ def reductions() -> list[Case]:
             for of in (T.int32, T.int64):
                 at = {"axis": axis, "dtype": of}
                 out += [Case(op, [floats(*shape)], at), Case(op, [ints(*shape, low=0, high=3)], at)]
+    for combiner, of, x in (("max", T.int32, floats(2, 600)), ("min", T.int64, ints(512, low=0, high=40))):
+        out += [Case("row_arg", [x], {"combiner": combiner, "dtype": of})]
     return out
 
 

@@ -256,16 +256,39 @@ def _arg_type(shapes: Shapes, x: TensorType, *, axis: int, dtype: DType) -> Tens
     return TensorType(dtype, (*x.shape[:k], *x.shape[k + 1 :]))
 
 
+LONG_ROW = 512
+"""Elements of a row from which on the place of an extreme is found by blocks of so many."""
+
+
+def _row_arg_type(shapes: Shapes, x: TensorType, *, combiner: str, dtype: DType) -> TensorType:
+    return _arg_type(shapes, x, axis=-1, dtype=dtype)
+
+
+row_arg: Op = declare(
+    "row_arg",
+    _row_arg_type,
+    ref=lambda x, combiner, dtype: {"max": np.argmax, "min": np.argmin}[combiner](x, axis=-1).astype(dtype.np),
+    template="row_arg",
+    attrs=("combiner", "dtype"),
+)
+"""Position along the last axis, of `LONG_ROW` elements at least, of the first largest or smallest, or the first NaN."""
+
+
 def _arg_graph(reduction: Op, n: Node) -> Value:
     """The least position whose element equals the extreme or is NaN."""
     x, of = n.operands[0], n.attrs["dtype"]
     (axis,) = normalize_axes((n.attrs["axis"],), x.type.rank)
+    length = x.type.dims[axis]
+    if axis == x.type.rank - 1 and isinstance(length, int) and length >= LONG_ROW:
+        return row_arg(x, combiner=reduction.combiner, dtype=of)
     hit = equal(x, reduction(x, axes=(axis,), keepdims=True))
     if x.type.dtype.is_float:
         hit = logical_or(hit, is_nan(x))
-    position = REGISTRY["iota"](graph=n.graph, shape=x.type.dims, axis=axis, dtype=of)
-    nowhere = const(n.graph, np.iinfo(of.np).max, of)
-    return reduce_min(select(hit, position, nowhere), axes=(axis,), keepdims=False)
+    small = int32 if isinstance(length, int) and length < np.iinfo(np.int32).max else of
+    position = REGISTRY["iota"](graph=n.graph, shape=x.type.dims, axis=axis, dtype=small)
+    nowhere = const(n.graph, np.iinfo(small.np).max, small)
+    place = reduce_min(select(hit, position, nowhere), axes=(axis,), keepdims=False)
+    return place if small == of else cast(place, dtype=of)
 
 
 def _arg(name: str, reduction: Op, ref: Callable[..., Any], onnx: str) -> Op:

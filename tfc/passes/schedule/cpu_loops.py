@@ -29,6 +29,8 @@ SHORT = 4
 """Vectors in a row that is short: adding up lanes at its end takes longer than its elements."""
 ROWS = 8
 """Rows of many columns that are added up at a time: each is a stream that the caches fetch ahead."""
+IN_TURN = 4
+"""Elements that are combined one after another: adding up lanes takes longer."""
 LINE = 64
 """Bytes of a cache line, which a row of a tile should fill."""
 SQUARE = 32
@@ -278,6 +280,8 @@ def _elements(k: Kernel, loop: For, width: int) -> Kernel:
 
 
 def _reduction(k: Kernel, loop: For, width: int) -> Kernel:
+    if isinstance(loop.extent, int) and loop.extent <= IN_TURN:
+        return unroll(k, loop.var)
     long = not isinstance(loop.extent, int) or loop.extent >= CHAINS * width
     return accumulate_lanes(k, loop.var, width, name=f"{loop.var}_p", unroll=CHAINS if long else 1)
 

@@ -160,14 +160,20 @@ def _init(p: _Partial, unroll: int, width: int) -> Body:
 
 
 def _combine(p: _Partial, unroll: int, width: int) -> Body:
-    loops, index = _over(p, "out", unroll, width)
+    """The chains in the first one, then its lanes in the buffer: adding up lanes is what takes long."""
+    name, dtype = p.part.name, p.part.dtype
+    chains: Body = ()
+    if unroll > 1:
+        loops, index = _over(p, "sum", unroll - 1, width)
+        other, first = (*index[:-2], index[-2] + 1, index[-1]), (*index[:-2], 0, index[-1])
+        chains = nested(loops, (Accumulate(name, first, Load(dtype, name, other), p.combiner),))
+    loops, index = _over(p, "out", 1, width)
     place = list(p.box.low)
     for d, i in zip(p.kept, index, strict=False):
         place[d] = place[d] + i
-    value: Expr = Load(p.part.dtype, p.part.name, index)
     inside = untouched(tuple(place), p.target, p.masks, p.facts.within(spans_of(loops)))
-    new = Accumulate(p.target.name, tuple(place), value, p.combiner)
-    return nested(loops, guarded([less(a, b) for a, b in inside], (new,)))
+    new = Accumulate(p.target.name, tuple(place), Load(dtype, name, index), p.combiner)
+    return (*chains, *nested(loops, guarded([less(a, b) for a, b in inside], (new,))))
 
 
 def _over(p: _Partial, what: str, unroll: int, width: int) -> tuple[list[For], Shape]:
