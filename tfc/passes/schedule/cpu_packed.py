@@ -8,6 +8,7 @@ one at a time for a whole vector: packing them costs more than it saves.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tfc.ir.index import Dim, floordiv, symbols_of
 from tfc.ir.kernel import Kernel
@@ -16,7 +17,17 @@ from ..target import Target
 from .cpu_loops import merge_siblings, near
 from .gemm import Gemm, along, dim_of, extent_of, merge_all
 from .loops import Tail, cut, split
-from .register_tile import Tile, best_tile, from_zeros, in_vectors, inside, layout, without_conditions, without_jumps
+from .register_tile import (
+    FEW_ROWS,
+    Tile,
+    best_tile,
+    from_zeros,
+    in_vectors,
+    inside,
+    layout,
+    without_conditions,
+    without_jumps,
+)
 from .staging import Axis, stage
 
 DEPTH = 2048
@@ -30,13 +41,14 @@ def packed(k: Kernel, g: Gemm, nests: Sequence[str], target: Target) -> Kernel:
     depth = _depth(k, g, target)
     if depth is None:
         return _whole(k, g, nests, tile, pack=_pays(k, g, tile, target))
-    return _in_chunks(k, g, nests, tile, depth)
+    # Rows of a and of the result are read from memory here, and the prefetchers follow so many of them.
+    return _in_chunks(k, g, nests, replace(tile, rows=min(tile.rows, FEW_ROWS)), depth)
 
 
 def _depth(k: Kernel, g: Gemm, target: Target) -> int | None:
     """Steps after which a tile is added to the result; None for all of them at once."""
     depth, columns = extent_of(k, g.k), extent_of(k, g.j)
-    room = target.l3 // 4 // g.b.dtype.size
+    room = target.l3 // 8 // g.b.dtype.size
     if not isinstance(columns, int):
         return DEPTH // 4
     if isinstance(depth, int) and depth <= DEPTH and depth * columns <= room:

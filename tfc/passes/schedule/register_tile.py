@@ -20,8 +20,12 @@ from .staging import Axis, Outside, stage
 
 VECTORS = 2
 """Vectors in a row of a tile: each element of a that is read is used as often, each vector of b once per row."""
-OVERHEAD = 0.5
-"""What a step of a tile costs beside its multiplications, in rows."""
+CHAINS = 12
+"""Sums that keep the multipliers busy: with fewer each step of a tile waits for the one before."""
+FEW_ROWS = 8
+"""Rows of a tile where more do not pay."""
+OVERHEAD = 0.1
+"""What a step of a tile costs beside its multiplications, in these."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +44,18 @@ class Tile:
 def best_tile(rows: Dim, columns: Dim, dtype: DType, target: Target) -> Tile:
     """The tile by the registers, which hold the sums, the vectors of b and one of a, and by the rows that are known.
 
-    Rows beyond the last one are computed in vain; of numbers of rows at run time a power of two wastes least.
+    Rows beyond the last one are computed in vain; where their number is not known, a power of two wastes least.
     """
     width = max(1, target.lanes(dtype))
     vectors = min(VECTORS, -(-columns // width)) if isinstance(columns, int) else VECTORS
     most = (target.vector_registers - VECTORS - 2) // VECTORS
     if not isinstance(rows, int):
-        return Tile(1 << most.bit_length() - 1, vectors, width)
-    each = range(-(-most // 2), most + 1)
-    best = min(reversed(each), key=lambda r: -(-rows // r) * (r + OVERHEAD))
-    return Tile(min(best, rows), vectors, width)
+        return Tile(min(most, FEW_ROWS), vectors, width)
+
+    def cost(r: int) -> float:
+        return -(-rows // r) * (max(r * vectors, CHAINS) + OVERHEAD)
+
+    return Tile(min(min(range(most, most // 2, -1), key=cost), rows), vectors, width)
 
 
 def in_vectors(k: Kernel, j: str, tile: Tile) -> Kernel:
