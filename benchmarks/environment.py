@@ -25,14 +25,20 @@ def cleared(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def contestant_environment(environment: Mapping[str, str], threads: int) -> dict[str, str]:
-    """The environment without those variables, and with the number of threads for every library."""
+def contestant_environment(environment: Mapping[str, str], threads: int, caches: str = "") -> dict[str, str]:
+    """The environment without those variables, and with the number of threads for every library.
+
+    Compiled code is kept only in the folder `caches`, for libraries that have to keep it.
+    """
     wanted = {name: value for name, value in environment.items() if name not in cleared(environment)}
     wanted |= dict.fromkeys(_THREADS, str(threads))
     wanted["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={'false' if threads == 1 else 'true'}"
     wanted["JAX_PLATFORMS"] = "cpu"
     wanted["CUDA_VISIBLE_DEVICES"] = ""
     wanted["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    wanted["TFC_CACHE"] = "0"
+    if caches:
+        wanted["TORCHINDUCTOR_CACHE_DIR"] = caches
     return wanted
 
 

@@ -16,16 +16,24 @@ REACHED = "reached"
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 
 
-def measured(row: Row, aim: Aim) -> float | None:
-    """tfc's figure over what the aim compares it with; None where one of them is missing."""
+def compared(row: Row, aim: Aim) -> tuple[float | None, float | None, str]:
+    """tfc's figure, the one that it is compared with, and whose that is; None where it is missing."""
     ours = row.cell("tfc")
     if isinstance(aim.of, float):
-        return ours.median / aim.of if ours and ours.median else None
+        return _figure(ours, aim), aim.of, ""
     theirs = row.best_peer() if aim.of == BEST else row.cell(aim.of)
-    if aim.figure == "median":
-        return ratio(ours, theirs)
-    mine, other = (getattr(cell, aim.figure) if cell else None for cell in (ours, theirs))
-    return mine / other if mine is not None and other else None
+    return _figure(ours, aim), _figure(theirs, aim), theirs.contestant if theirs else aim.of
+
+
+def _figure(cell: Cell | None, aim: Aim) -> float | None:
+    value: float | None = getattr(cell, aim.figure) if cell else None
+    return value
+
+
+def measured(row: Row, aim: Aim) -> float | None:
+    """tfc's figure over what the aim compares it with; None where one of them is missing."""
+    ours, theirs, _ = compared(row, aim)
+    return ours / theirs if ours is not None and theirs else None
 
 
 def distance(row: Row, aim: Aim, vector_bytes: int) -> str:
@@ -76,14 +84,9 @@ def _groups(results: Results) -> Iterator[str]:
     aims = _aims()
     for group, rows in groups(results.rows).items():
         yield f"### {group}"
-        lines = [
-            (row.workload, _time(row, "tfc"), _best(row), _limit(row), aim.text(results.vector_bytes),
-             distance(row, aim, results.vector_bytes))
-            for row in rows
-            for aim in aims.get(row.workload, ())
-        ]  # fmt: skip
+        lines = [_aim(row, aim, results) for row in rows for aim in aims.get(row.workload, ())]
         if lines:
-            yield _table(("workload", "tfc, µs", "best peer, µs", "limit, µs", "aim", "measured"), lines)
+            yield _table(("workload", "tfc, µs", "against, µs", "limit, µs", "aim", "measured"), lines)
         columns = [name for name in names(rows) if _is_shown(name, rows)]
         every = [
             (row.workload, *(_time(row, name) for name in columns), times(ratio(row.cell("tfc"), row.limit())))
@@ -104,9 +107,17 @@ def _time(row: Row, name: str) -> str:
     return micro(cell.median) if cell.is_ok else str(cell.status)
 
 
-def _best(row: Row) -> str:
-    best = row.best_peer()
-    return f"{micro(best.median)} ({best.contestant})" if best else "-"
+def _aim(row: Row, aim: Aim, results: Results) -> tuple[str, ...]:
+    """A line: both figures, the limit beside, the aim, the distance."""
+    ours, theirs, whose = compared(row, aim)
+    return (
+        row.workload,
+        micro(ours),
+        f"{micro(theirs)} ({whose})" if theirs and whose else micro(theirs),
+        _limit(row) if aim.figure == "median" else "",
+        aim.text(results.vector_bytes),
+        distance(row, aim, results.vector_bytes),
+    )
 
 
 def _limit(row: Row) -> str:

@@ -41,6 +41,8 @@ class Team:
         self.contestants, self.settings, self.say = contestants, settings, say
         self.libraries = {c.name: Library(c.name, c.about) for c in contestants}
         self._running: dict[str, ContestantProcess] = {}
+        # Compile times are of cold caches, but what a run compiled it may find again.
+        self._caches = tempfile.TemporaryDirectory()
         for one in contestants:
             if not one.is_installed():
                 library = self.libraries[one.name]
@@ -52,13 +54,14 @@ class Team:
     def __exit__(self, *_: object) -> None:
         for name in list(self._running):
             self.end(name)
+        self._caches.cleanup()
 
     def process(self, one: Contestant) -> ContestantProcess:
         """Raises ContestantError where it cannot be started; then it is out for good."""
         if one.name not in self._running:
             self.say(f"starting {one.name}")
             arguments = [one.name, str(self.settings.threads), ",".join(map(str, cores(self.settings.threads)))]
-            environment = contestant_environment(os.environ, self.settings.threads)
+            environment = contestant_environment(os.environ, self.settings.threads, self._caches.name)
             self._running[one.name] = ContestantProcess(arguments, environment)
             library = self.libraries[one.name]
             try:

@@ -233,7 +233,9 @@ def test_the_environment_of_contestants() -> None:
     made = contestant_environment(given, 2)
     assert "OPENBLAS_CORETYPE" not in made
     assert (made["TF_CLI_CONFIG_FILE"], made["HOME"], made["OMP_NUM_THREADS"]) == ("x", "/home", "2")
-    assert made["TFC_NUM_THREADS"] == "2"
+    assert (made["TFC_NUM_THREADS"], made["TFC_CACHE"]) == ("2", "0")
+    assert "TORCHINDUCTOR_CACHE_DIR" not in made
+    assert contestant_environment(given, 2, "/folder")["TORCHINDUCTOR_CACHE_DIR"] == "/folder"
 
 
 def test_names_are_unique() -> None:
