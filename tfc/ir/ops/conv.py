@@ -30,7 +30,6 @@ from .windows import (
     check_fit,
     check_windows,
     crop_ref,
-    crop_spatial,
     last_ref,
     pad_ref,
     pad_spatial,
@@ -224,7 +223,7 @@ def _conv_filter_graph(n: Node) -> Value:
 
 
 def _conv_input_graph(n: Node) -> Value:
-    return channels_back(InputGradient(n).value(), n.attrs["data_format"])
+    return channels_back(InputGradient.of(n).value(), n.attrs["data_format"])
 
 
 def _conv_ref(x: Any, w: Any, padding: Padding, data_format: str, **core: Any) -> Any:
