@@ -265,7 +265,9 @@ class _Nest:
 def _resident(k: Kernel, g: Contraction, t: Tile, target: Target) -> Kernel:
     """for tiles { r = 0  for over { r[tile] add= a * b }  c = r }, and what follows in the same loop over rows."""
     width, outer = target.lanes(g.a.dtype), g.zero_rows[:-2]
-    sums, zero = _Nest(g.rows[-2:], g.around, g.j, g.over), _Nest(g.zero_rows[-2:], (), g.zero_j)
+    # Unrolled inside of other loops, they would share loads of one factor, and these would not fit into registers.
+    over = (*_decided(k, g), *(v for v in g.over if v not in _decided(k, g)))
+    sums, zero = _Nest(g.rows[-2:], g.around, g.j, over), _Nest(g.zero_rows[-2:], (), g.zero_j)
     sums = replace(sums, single=tuple(v for v, p in zip(sums.rows, t.places, strict=True) if p == 1))
     extents, decided = [extent_of(k, v) for v in (*sums.rows, g.j)], _decided(k, g)
     for depth in range(len(outer)):
