@@ -32,6 +32,10 @@ from .staging import Axis, stage
 
 DEPTH = 2048
 """Steps of a tile at most."""
+LINE = 64
+"""Bytes of a line of the caches."""
+OFTEN = 4
+"""Tiles side by side that read a block of a's rows often."""
 FEW = 2
 """Blocks of rows for which packing b does not pay."""
 
@@ -39,10 +43,11 @@ FEW = 2
 def packed(k: Kernel, g: Gemm, nests: Sequence[str], target: Target) -> Kernel:
     tile = best_tile(extent_of(k, g.i), extent_of(k, g.j), g.a.dtype, target)
     depth = _depth(k, g, target)
+    copied = _copy_pays(k, g, tile, depth, target)
     if depth is None:
-        return _whole(k, g, nests, tile, pack=_pays(k, g, tile, target))
+        return _whole(k, g, nests, tile, pack=_pays(k, g, tile, target), copied=copied)
     # Rows of a and of the result are read from memory here, and the prefetchers follow so many of them.
-    return _in_chunks(k, g, nests, replace(tile, rows=min(tile.rows, FEW_ROWS)), depth)
+    return _in_chunks(k, g, nests, replace(tile, rows=min(tile.rows, FEW_ROWS)), depth, copied=copied)
 
 
 def _depth(k: Kernel, g: Gemm, target: Target) -> int | None:
@@ -64,7 +69,14 @@ def _pays(k: Kernel, g: Gemm, tile: Tile, target: Target) -> bool:
     return not (along(g.b, g.j) and (few or small))
 
 
-def _whole(k: Kernel, g: Gemm, nests: Sequence[str], tile: Tile, *, pack: bool) -> Kernel:
+def _copy_pays(k: Kernel, g: Gemm, tile: Tile, depth: int | None, target: Target) -> bool:
+    """Whether a block of a's rows is worth copying: where it is columns in memory, one to a line, and often read."""
+    columns, steps = extent_of(k, g.j), extent_of(k, g.k) if depth is None else depth
+    many = not isinstance(columns, int) or columns > OFTEN * tile.columns
+    return along(g.a, g.i) and many and not (isinstance(steps, int) and steps * LINE <= target.l1 // 2)
+
+
+def _whole(k: Kernel, g: Gemm, nests: Sequence[str], tile: Tile, *, pack: bool, copied: bool) -> Kernel:
     """pack b  for block { for jt { r = 0  for k { r add= a * b }  c = r } .. }"""
     *_, zi, zj = g.zero
     columns = extent_of(k, g.j)
@@ -76,13 +88,14 @@ def _whole(k: Kernel, g: Gemm, nests: Sequence[str], tile: Tile, *, pack: bool) 
     if pack:
         same = g.batch and not symbols_of(*g.b.index) & set(g.batch)
         k = _pack(k, g, tile, around=g.zero[0] if same else f"{nests[0]}_o")
+    k = _copy(k, g, f"{nests[0]}_o") if copied else k
     k = without_conditions(k, f"{g.i}_i", g.j, "mask")
     k = without_jumps(k, f"{zj}_t", [g.k], (f"{zj}_l", f"{g.j}_l", f"{g.c}_r_out2"))
     k = _pack_whole_vectors(k, g, tile, columns) if pack else k
     return near(merge_siblings(k, [f"{v}_i" for v in nests[2:]]))
 
 
-def _in_chunks(k: Kernel, g: Gemm, nests: Sequence[str], tile: Tile, depth: int) -> Kernel:
+def _in_chunks(k: Kernel, g: Gemm, nests: Sequence[str], tile: Tile, depth: int, *, copied: bool) -> Kernel:
     """c = 0  for kc { pack b  for block { for jt { r = 0  for kk { r add= a * b }  c add= r } } }  .."""
     i, j, r, columns = f"{g.i}_i", g.j, f"{g.c}_r", extent_of(k, g.j)
     k = split(k, g.k, depth, outer=f"{g.k}_c", inner=f"{g.k}_k", tail="short")
@@ -91,6 +104,7 @@ def _in_chunks(k: Kernel, g: Gemm, nests: Sequence[str], tile: Tile, depth: int)
     k = inside(k, i, j, [f"{g.k}_k"], outer=[f"{g.k}_c", f"{g.i}_o"])
     k = stage(k, g.c, name=r, around=f"{g.k}_k", space="register", fresh=True, layout=layout(k, g.c, tile))
     k = _pack(k, g, tile, at=f"{g.k}_c")
+    k = _copy(k, g, f"{g.i}_o") if copied else k
     k = without_conditions(k, i, j)
     k = without_jumps(k, f"{j}_t", [f"{g.k}_k"], (f"{j}_l", f"{r}_in2", f"{r}_out2"))
     k = _pack_whole_vectors(k, g, tile, columns)
@@ -102,6 +116,12 @@ def _pack(k: Kernel, g: Gemm, tile: Tile, *, at: str | None = None, around: str 
     j = dim_of(g.b, g.j)
     panels = (Axis(j, step=tile.columns), Axis(dim_of(g.b, g.k)), Axis(j, count=tile.columns))
     return stage(k, g.b.buffer, name=f"{g.c}_b", at=at, around=around, layout=panels, fill=0.0, align=64)
+
+
+def _copy(k: Kernel, g: Gemm, at: str) -> Kernel:
+    """The columns of a in a block of its rows side by side."""
+    columns = (Axis(dim_of(g.a, g.k)), Axis(dim_of(g.a, g.i)))
+    return stage(k, g.a.buffer, name=f"{g.c}_a", at=at, layout=columns, fill=0.0, align=64)
 
 
 def _pack_whole_vectors(k: Kernel, g: Gemm, tile: Tile, columns: Dim) -> Kernel:
