@@ -109,7 +109,8 @@ class _Nest:
         return (
             *self.scores(first, count),
             n.store((), identity("max", self.of)),
-            *b.nest(lm, (n.accumulate((), self.s[(jm,)], "max"),)),
+            # Less than a maximum that NaN passes: a score of NaN makes its probability, and so the sum, NaN.
+            *b.nest(lm, (n.store((), select(self.s[(jm,)] > n[()], self.s[(jm,)], n[()])),)),
             t.store((), select(most.eq(float("-inf")), 0, most)),
             f.store((), prim("exp", m[()] - t[()])),
             m.accumulate((), n[()], "max"),

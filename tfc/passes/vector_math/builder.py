@@ -82,7 +82,7 @@ def horner(x: Expr, coefficients: Sequence[float]) -> Expr:
 
 
 def paired(x: Expr, squared: Expr, coefficients: Sequence[float]) -> Expr:
-    """The polynomial as one of its square whose coefficients are linear: half the chain of `horner` for as much work."""
+    """The polynomial as one of the square, its coefficients linear: half the chain of `horner` for as much work."""
     pairs = [coefficients[k : k + 2] for k in range(0, len(coefficients), 2)]
     terms: list[Expr | float] = [fma(x, pair[1], pair[0]) if len(pair) == 2 else pair[0] for pair in pairs]
     *rest, last, top = terms
