@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 
 from tfc.ir.index import Atom, Dim, Index, Ranges, bounds, floordiv, linear_in, mod, product
@@ -146,6 +147,7 @@ def _below_call(c: Dim, atom: Atom, ranges: Ranges) -> Iterator[Dim]:
         yield from (c * a for a in atom.args)
 
 
+@lru_cache(1 << 12)
 def at_least_0(x: Dim, facts: Facts) -> bool:
     """Whether `x >= 0` can be shown, by the spans alone or with one of the facts."""
     return any(_spans_show(x - fact, facts) for fact in (0, *facts.holds))
