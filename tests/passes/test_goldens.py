@@ -20,6 +20,7 @@ from tfc.passes.dce import DeadCode
 from tfc.passes.decompose import Decompose
 from tfc.passes.extract import extract
 from tfc.passes.fold import Fold
+from tfc.passes.layout import Layout
 from tfc.passes.manager import Pass
 from tfc.passes.rewrite import Rewriter, Rule, Site
 from tfc.passes.simplify import RULES, Simplify
@@ -43,7 +44,17 @@ class Extract:
 
 PASSES: dict[str, Pass[Graph]] = {
     p.name: p
-    for p in (Extract(), Attention(), Fold(), CommonSubexpressions(), DeadCode(), Decompose(), Simplify(), Turn())
+    for p in (
+        Extract(),
+        Attention(),
+        Fold(),
+        CommonSubexpressions(),
+        DeadCode(),
+        Decompose(),
+        Simplify(),
+        Layout(),
+        Turn(),
+    )
 }
 OPTIONS: dict[str, Pass[Graph]] = {
     "fold/limits": Fold(max_bytes=64),

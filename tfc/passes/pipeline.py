@@ -10,6 +10,7 @@ from .cse import CommonSubexpressions
 from .dce import DeadCode
 from .decompose import Decompose
 from .fold import Fold
+from .layout import Layout
 from .manager import Pass
 from .memory import PlanMemory
 from .schedule.cpu import Schedule
@@ -26,6 +27,7 @@ GRAPH_PASSES: tuple[Pass[Graph], ...] = (
     Attention(),
     Decompose(),
     Simplify(),
+    Layout(),
     Fold(),
     CommonSubexpressions(),
     Turn(),

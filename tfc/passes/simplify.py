@@ -89,22 +89,22 @@ def _cast_of_cast(s: Site, y: Value) -> Value | None:
     return s.make("cast", x, dtype=to)
 
 
-def _permutation(v: TensorType, perm: Sequence[int] | None) -> tuple[int, ...]:
+def permutation(v: TensorType, perm: Sequence[int] | None) -> tuple[int, ...]:
     return tuple(reversed(range(v.rank))) if perm is None else tuple(p % v.rank for p in perm)
 
 
-def _transpose_of_transpose(s: Site, y: Value) -> Value | None:
+def transpose_of_transpose(s: Site, y: Value) -> Value | None:
     x = s.under(y, "transpose")
     if x is None or x.type.shape is None:
         return None
-    inner, outer = _permutation(x.type, y.node.attrs["perm"]), _permutation(y.type, s.attrs["perm"])
+    inner, outer = permutation(x.type, y.node.attrs["perm"]), permutation(y.type, s.attrs["perm"])
     return s.make("transpose", x, perm=tuple(inner[k] for k in outer))
 
 
-def _plain_transpose(s: Site, x: Value) -> Value | None:
+def plain_transpose(s: Site, x: Value) -> Value | None:
     if x.type.shape is None:
         return None
-    perm = _permutation(x.type, s.attrs["perm"])
+    perm = permutation(x.type, s.attrs["perm"])
     if perm == tuple(range(x.type.rank)):
         return x
     return None if perm == s.attrs["perm"] else s.make("transpose", x, perm=perm)
@@ -116,7 +116,7 @@ def _swapped(v: Value) -> Value | None:
         return None
     axes = tuple(range(v.type.rank))
     swap = (*axes[:-2], axes[-1], axes[-2])
-    return v.node.operands[0] if _permutation(v.type, v.node.attrs["perm"]) == swap else None
+    return v.node.operands[0] if permutation(v.type, v.node.attrs["perm"]) == swap else None
 
 
 def _matmul_of_transpose(s: Site, a: Value, b: Value) -> Value | None:
@@ -258,8 +258,8 @@ RULES = (
     Rule("slice", lambda s, x: all(step == 1 for step in s.attrs["steps"]) and s.same(x)),  # slice(x) of all -> x
     Rule("concat", lambda s, *xs: len(xs) == 1 and xs[0]),  # concat(x) -> x
     Rule("pad", lambda s, x: all(n == 0 for pair in s.attrs["paddings"] for n in pair) and x),  # pad(x) by nothing -> x
-    Rule("transpose", _transpose_of_transpose),  # transpose(transpose(x)) -> transpose(x)
-    Rule("transpose", _plain_transpose),  # transpose(x) by no axes -> x
+    Rule("transpose", transpose_of_transpose),  # transpose(transpose(x)) -> transpose(x)
+    Rule("transpose", plain_transpose),  # transpose(x) by no axes -> x
     Rule("matmul", _matmul_of_transpose),  # transpose(a) @ b -> matmul(a, b, transpose_a)
     *(Rule(f"reduce_{kind}", _plain_axes) for kind in REDUCTIONS),  # max(x) over no axes -> x
     Rule("*", _constant_last),  # c + x -> x + c
