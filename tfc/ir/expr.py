@@ -16,6 +16,7 @@ import numpy as np
 from . import types as T
 from .fma import fma
 from .index import Dim
+from .lazy import Lazy
 from .types import DType, Shape
 
 Number = Union[int, float, bool]
@@ -26,6 +27,20 @@ class Expr:
     """A typed scalar expression. Python operators build primitives; both sides must have one dtype."""
 
     dtype: DType
+
+    @Lazy
+    def loads(self) -> tuple[tuple[Load, tuple[Expr, ...]], ...]:
+        """The loads in it, each with the conditions of `select` under which it is made."""
+        match self:
+            case Load():
+                return ((self, ()),)
+            case Prim(op="select", args=(condition, yes, no)):
+                under = [(x, (condition, *c)) for x, c in yes.loads]
+                under += [(x, (prim("not", condition), *c)) for x, c in no.loads]
+                return (*condition.loads, *under)
+            case Prim(args=args):
+                return tuple(found for a in args for found in a.loads)
+        return ()
 
     def __add__(self, other: Expr | Number) -> Expr:
         return prim("add", self, other)

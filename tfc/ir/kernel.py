@@ -229,14 +229,15 @@ def map_body(body: Body, statement: Callable[[Stmt], Stmt | Body], expr: Callabl
             then, orelse = map_body(s.then, statement, expr), map_body(s.orelse, statement, expr)
             s = s if then is s.then and orelse is s.orelse else replace(s, then=then, orelse=orelse)
         if expr is not None:
-            s = _map_exprs(s, expr)
+            s = map_exprs(s, expr)
         new = statement(s)
         out.extend(new if isinstance(new, tuple) else (new,))
     same = len(out) == len(body) and all(a is b for a, b in zip(out, body, strict=True))
     return body if same else tuple(out)
 
 
-def _map_exprs(s: Stmt, f: Callable[[Expr], Expr]) -> Stmt:
+def map_exprs(s: Stmt, f: Callable[[Expr], Expr]) -> Stmt:
+    """A statement with `f` applied to each subexpression of the expressions that it holds itself."""
     if isinstance(s, (Let, Store, Accumulate)):
         value = map_expr(s.value, f)
         return s if value is s.value else replace(s, value=value)
@@ -313,6 +314,7 @@ __all__ = [
     "exprs_of",
     "map_body",
     "map_expr",
+    "map_exprs",
     "rename",
     "subexprs",
     "substitute",

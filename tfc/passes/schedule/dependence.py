@@ -8,7 +8,7 @@ narrowed dim by dim. What cannot be narrowed stays unknown, and the rewrite that
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import combinations_with_replacement, product
+from itertools import combinations_with_replacement
 
 from tfc.ir.index import Dim, Index, bounds, linear_in, subs, symbols_of
 from tfc.ir.kernel import Body, Buffer, For
@@ -34,7 +34,13 @@ def conflicts(first: Body, second: Body, buffers: Mapping[str, Buffer]) -> list[
     """Pairs of accesses, one of each body, whose order can matter; buffers that a body allocates are its own."""
     own = allocated(first) | allocated(second)
     left, right = ([a for a in accesses(body) if a.buffer not in own] for body in (first, second))
-    return [(a, b) for a, b in product(left, right) if conflict(a, b, buffers)]
+    of: dict[tuple[str, bool], list[Access]] = {}
+    for b in right:
+        # What writes meets all accesses, what reads only those that write.
+        for a_writes in (True, False) if b.writes else (True,):
+            of.setdefault((b.buffer, a_writes), []).append(b)
+    pairs = ((a, right if buffers[a.buffer].alias else of.get((a.buffer, a.writes), ())) for a in left)
+    return [(a, b) for a, near in pairs for b in near if conflict(a, b, buffers)]
 
 
 def independent(first: Body, second: Body, buffers: Mapping[str, Buffer], facts: Facts) -> bool:

@@ -22,6 +22,7 @@ from tfc.ir.kernel import (
     Store,
     exprs_of,
     map_body,
+    map_exprs,
     rename,
     subexprs,
     substitute,
@@ -94,8 +95,8 @@ def accesses(body: Body, loops: tuple[For, ...] = (), guards: tuple[Expr, ...] =
     """Every access of a body in program order."""
     for s in body:
         for e in exprs_of(s):
-            for x, under in _loads(e, guards):
-                yield Access(x.buffer, x.index, "load", loops, under)
+            for x, under in e.loads:
+                yield Access(x.buffer, x.index, "load", loops, (*guards, *under))
         if isinstance(s, Store):
             yield Access(s.buffer, s.index, "store", loops, guards)
         elif isinstance(s, Accumulate):
@@ -106,20 +107,6 @@ def accesses(body: Body, loops: tuple[For, ...] = (), guards: tuple[Expr, ...] =
             yield from accesses(s.then, loops, (*guards, s.condition))
             either = _one_store(s.then) is not None and _one_store(s.then) == _one_store(s.orelse)
             yield from accesses(s.orelse, loops, guards if either else (*guards, prim("not", s.condition)))
-
-
-def _loads(e: Expr, guards: tuple[Expr, ...]) -> Iterator[tuple[Load, tuple[Expr, ...]]]:
-    """The loads of an expression, each with the conditions under which it is made."""
-    if isinstance(e, Load):
-        yield e, guards
-    elif isinstance(e, Prim) and e.op == "select":
-        condition, yes, no = e.args
-        yield from _loads(condition, guards)
-        yield from _loads(yes, (*guards, condition))
-        yield from _loads(no, (*guards, prim("not", condition)))
-    elif isinstance(e, Prim):
-        for a in e.args:
-            yield from _loads(a, guards)
 
 
 def _one_store(body: Body) -> tuple[str, Shape] | None:
@@ -251,6 +238,8 @@ def map_accesses(body: Body, buffer: str, to: Callable[[Shape], tuple[str, Shape
     """A body in which each access of a buffer goes to the buffer and the index that `to` gives for its index."""
 
     def statement(s: Stmt) -> Stmt:
+        if any(x.buffer == buffer for e in exprs_of(s) for x, _ in e.loads):
+            s = map_exprs(s, expr)
         if isinstance(s, (Store, Accumulate)) and s.buffer == buffer:
             name, index = to(s.index)
             return replace(s, buffer=name, index=index)
@@ -262,7 +251,7 @@ def map_accesses(body: Body, buffer: str, to: Callable[[Shape], tuple[str, Shape
             return replace(e, buffer=name, index=index)
         return e
 
-    return map_body(body, statement, expr)
+    return map_body(body, statement)
 
 
 def nested(loops: Iterable[For], body: Body) -> Body:
@@ -313,7 +302,7 @@ def condition_facts(e: Expr) -> tuple[Dim, ...]:
 
 
 def has_loads(e: Expr) -> bool:
-    return any(isinstance(x, Load) for x in subexprs(e))
+    return bool(e.loads)
 
 
 def expr_symbols(e: Expr) -> frozenset[str]:
