@@ -285,6 +285,10 @@ PRODUCTS: Table = {
         matmul("m", 10, 3, tb=True, more=WITH_BIAS, end=BIAS + ROWS),
         ({"m": 0}, {"m": 13}),
     ),
+    "bias and softmax of a deep product": (
+        matmul("m", 10, 66, local=True, tb=True, more=WITH_BIAS, end=BIAS + ROWS),
+        ({"m": 0}, {"m": 17}),
+    ),
     "an update in place": (
         matmul(11, 10, "k", ta=True, local=True, more=", v: float32[11, 10] inout", end=UPDATE),
         ({"k": 0}, {"k": 1}, {"k": 6}),

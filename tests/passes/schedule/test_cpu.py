@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,23 @@ def test_whole_vectors_of_columns_need_no_mask() -> None:
         for loop in tile_loops(schedule_kernel(parse_kernel(text), target)):
             found = [e for s in walk(loop.body) for x in exprs_of(s) for e in subexprs(x)]
             assert not any(isinstance(e, Prim) and e.op == "select" for e in found)
+
+
+@pytest.mark.parametrize("target", ["v16", "v32"])
+def test_what_follows_a_deep_product_of_few_columns_takes_many_rows_at_a_time(target: str) -> None:
+    k = scheduled("bias and softmax of a deep product", target)
+    after = [s for s in k.body if isinstance(s, For) and not list(tile_loops(replace(k, body=(s,))))]
+    exps = [s for loop in after for s in walk((loop,)) if isinstance(s, For) and s.kind == "vector" and has_exp(s)]
+    assert exps, print_kernel(k)
+    table = buffer_table(k)
+    for store in (s for s in walk(exps[0].body) if isinstance(s, Store)):
+        assert symbols_of(store.index[-1]) == {exps[0].var}, "a row in each lane"
+        assert table[store.buffer].shape[-1] == TARGETS[target].lanes(float32)
+
+
+def has_exp(loop: For) -> bool:
+    found = (e for s in walk(loop.body) for x in exprs_of(s) for e in subexprs(x))
+    return any(isinstance(e, Prim) and e.op == "exp" for e in found)
 
 
 # Whole graphs

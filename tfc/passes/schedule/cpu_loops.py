@@ -57,8 +57,12 @@ def merge_rows(k: Kernel, target: Target) -> Kernel:
     """
     for chain in list(_perfect_nests(k.body)):
         k = _contiguous_last(k, [loop.var for loop in chain])[0]
-    k = _private(merge_siblings(k, [s.var for s in k.body if isinstance(s, For)]))
-    return _named(short_rows(k, target))
+    return rows_together(k, [s.var for s in k.body if isinstance(s, For)], target)
+
+
+def rows_together(k: Kernel, loops: Sequence[str], target: Target) -> Kernel:
+    """Sibling loops merged as far as they go over the same rows."""
+    return _named(short_rows(_private(merge_siblings(k, loops)), target))
 
 
 def near(k: Kernel) -> Kernel:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from tfc.ir.kernel import For, Kernel, walk
 
 from ..target import Target
+from .cpu_loops import rows_together
 from .gemm import Gemm, along, at_most, dim_of, extent_of, rank_of, row_blocks, unguarded
 from .lanes import accumulate_lanes
 from .loops import merge, reorder, split, unroll, vectorise
@@ -21,6 +22,8 @@ MOST = 3
 """Vectors of columns that are few."""
 ROWS = 12
 """Rows of a tile along columns at most: enough chains of additions, and little is wasted on the last block of rows."""
+SHORT = 16
+"""Columns of a result that what follows takes many rows of at a time, after the whole product."""
 CHAINS = 8
 """Sums that hide the latency of an addition."""
 WASTE = 1.34
@@ -34,6 +37,9 @@ def narrow(k: Kernel, g: Gemm, nests: Sequence[str], target: Target) -> Kernel |
     columns, depth, width = extent_of(k, g.j), extent_of(k, g.k), target.lanes(g.a.dtype)
     if width < 2:
         return None
+    if isinstance(columns, int) and columns <= SHORT and isinstance(depth, int) and depth >= DEEP * width:
+        # The result takes little room beside the rows that it is made of.
+        k, nests = rows_together(k, nests[2:], target), nests[:2]
     if not isinstance(columns, int) or columns > MOST * width:
         rows = extent_of(k, g.i)
         if not isinstance(rows, int) or rows > ROWS or not along(g.b, g.j):

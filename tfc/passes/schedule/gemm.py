@@ -10,7 +10,7 @@ from tfc.ir.index import Dim, Index, linear_in, symbols_of
 from tfc.ir.kernel import Accumulate, Alloc, Body, For, If, Kernel, Store, walk
 
 from .loops import Tail, merge, split
-from .nest import buffer_table, locate, perfect_nest
+from .nest import accesses, buffer_table, locate, perfect_nest
 from .staging import Outside, unguard
 from .storage import shrink
 
@@ -98,11 +98,13 @@ def _siblings(k: Kernel, g: Gemm, depth: int) -> list[str]:
 
 
 def merge_all(k: Kernel, loops: Sequence[str]) -> Kernel:
-    """Sibling loops as one, and each local buffer cut to what an iteration needs."""
+    """Sibling loops as one, and each local buffer that they alone use cut to what an iteration needs."""
     for v in loops[1:]:
         k = merge(k, loops[0], v)
     for name in [s.buffer.name for s in walk(k.body) if isinstance(s, Alloc)]:
-        k = shrink(k, name, loops[0])
+        inside = accesses(locate(k, loops[0], "gemm").loop.body)
+        if sum(a.buffer == name for a in inside) == sum(a.buffer == name for a in accesses(k.body)):
+            k = shrink(k, name, loops[0])
     return k
 
 
