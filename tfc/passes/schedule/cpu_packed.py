@@ -51,14 +51,15 @@ def packed(k: Kernel, g: Gemm, nests: Sequence[str], target: Target) -> Kernel:
 
 
 def _depth(k: Kernel, g: Gemm, target: Target) -> int | None:
-    """Steps after which a tile is added to the result; None for all of them at once."""
+    """Steps after which a tile is added to the result; None for all of them at once, as where sizes are not known."""
     depth, columns = extent_of(k, g.k), extent_of(k, g.j)
-    room = target.l3 // 8 // g.b.dtype.size
-    if not isinstance(columns, int):
-        return DEPTH // 4
-    if isinstance(depth, int) and depth <= DEPTH and depth * columns <= room:
+    if not isinstance(depth, int):
         return None
-    return min(DEPTH, max(DEPTH // 8, room // columns))
+    room = target.l3 // 8 // g.b.dtype.size
+    size = depth * columns if isinstance(columns, int) else 0
+    if depth <= DEPTH and size <= room:
+        return None
+    return min(DEPTH, max(DEPTH // 8, room // columns)) if isinstance(columns, int) else DEPTH // 4
 
 
 def _pays(k: Kernel, g: Gemm, tile: Tile, target: Target) -> bool:
