@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,6 +77,33 @@ def test_loops_in_loops(shape: tuple[int, int], grain: int, count: int) -> None:
     check(NESTED.replace("G)", f"{grain})", 1), {"x": x, "y": y}, n=shape[0], m=shape[1])
 
 
+OUTER = """
+kernel outer(x: float32[n, 40] in, y: float32[n, 40] out, t: float32[40] out arena, u: float32[8] out arena) dims(n) {
+  for i < n parallel grain(G) private(t, u) {
+    for j < 40 { t[j] = x[i, j] }
+    for b < 5 parallel private(u) {
+      for k < 8 { u[k] = t[8*b + k] }
+      for k2 < 8 { y[i, 8*b + k2] = u[7 - k2] }
+    }
+  }
+}"""
+
+
+@pytest.mark.parametrize("grain", [1, 1000])
+@pytest.mark.parametrize("n", [1, 2, 50])
+def test_private_buffers_of_loops_in_loops(n: int, grain: int, count: int) -> None:
+    """The inner loop's are the outer thread's where that runs it alone."""
+    kernel = parse_kernel(OUTER.replace("G)", f"{grain})"))
+    verify_kernel(kernel)
+    native, program = compile_kernel(kernel, host_target())
+    x, y = f32(n, 40), np.zeros((n, 40), np.float32)
+    arrays = {"outer.x": x, "outer.y": y, "outer.t": f32(40), "outer.u": f32(8)}
+    for _ in range(20):
+        y[:] = 0
+        run_native(native, program, arrays, {"outer.n": n})
+        np.testing.assert_array_equal(y, x.reshape(n, 5, 8)[:, :, ::-1].reshape(n, 40))
+
+
 PRIVATE = """
 kernel private(x: float32[n, m] in, y: float32[n, m] out, t: float32[m] out arena, u: int64[3] out arena) dims(n, m) {
   for i < n parallel private(t, u) {
@@ -93,7 +121,10 @@ def test_private_buffers(m: int, count: int) -> None:
     kernel = parse_kernel(PRIVATE)
     verify_kernel(kernel)
     native, program = compile_kernel(kernel, host_target())
-    scratch = {"private.t": np.zeros(m, np.float32), "private.u": np.zeros(3, np.int64)}
+    scratch: dict[str, np.ndarray[Any, Any]] = {
+        "private.t": np.zeros(m, np.float32),
+        "private.u": np.zeros(3, np.int64),
+    }
     for _ in range(5):
         y[:] = 0
         run_native(native, program, {"private.x": x, "private.y": y, **scratch}, {"private.n": n, "private.m": m})
