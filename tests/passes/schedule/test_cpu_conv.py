@@ -16,8 +16,9 @@ from tfc.ir.kernel import Accumulate, Alloc, For, If, walk
 from tfc.ir.kernel_text import parse_kernel, print_kernel
 from tfc.passes.schedule import cpu, cpu_conv
 from tfc.passes.schedule.cpu import schedule_kernel
-from tfc.passes.schedule.cpu_conv import Tile, find_contraction, tile_for
+from tfc.passes.schedule.cpu_conv import Tile, tile_for
 from tfc.passes.schedule.nest import expr_symbols
+from tfc.passes.schedule.sums import find_contraction
 
 from .conftest import arrays_for, run
 from .conv_kernels import CONVOLUTIONS, FILTERS, Conv

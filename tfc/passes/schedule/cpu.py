@@ -9,7 +9,7 @@ from tfc.ir.kernel import Kernel, Program
 
 from ..target import Target
 from .cpu_attention import attention, find_attention
-from .cpu_conv import conv, find_contraction, is_conv
+from .cpu_conv import conv, is_conv
 from .cpu_gemv import few, find_gemv, streamed
 from .cpu_loops import attempt, merge_rows, vector_loops
 from .cpu_narrow import narrow
@@ -17,6 +17,7 @@ from .cpu_packed import packed
 from .gemm import extent_of, find_gemm, merge_batch
 from .nest import less
 from .simplify import simplify_kernel
+from .sums import find_contraction
 from .versions import either
 
 

@@ -11,107 +11,31 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tfc.ir.expr import Expr, Load, Prim
-from tfc.ir.index import Dim, Index, bounds, mod, product, symbol_name, symbols_of
-from tfc.ir.kernel import Accumulate, Alloc, Body, For, If, Kernel, Store
+from tfc.ir.index import Dim, bounds, mod, product, symbols_of
+from tfc.ir.kernel import Body, For, If, Kernel
 
 from ..target import Target
 from .clip import clip, peel_ends
 from .cpu_loops import merge_siblings, near
-from .gemm import along, extent_of, factor, merge_all, unguarded
+from .gemm import extent_of, merge_all, unguarded
 from .loops import merge, reorder, split, unroll, vectorise
 from .nest import (
     ScheduleError,
     accesses,
     buffer_table,
-    conjuncts,
-    expr_symbols,
-    is_index_condition,
     locate,
-    perfect_nest,
 )
 from .overlap import overlap
 from .staging import Axis, stage
+from .sums import Sums
 
 
-@dataclass(frozen=True)
-class Contraction:
-    """`c[.., r, j] add= a * b` over several loops, and the nest before it that sets c to zero."""
-
-    c: str
-    a: Load
-    b: Load
-    rows: tuple[str, ...]
-    j: str
-    over: tuple[str, ...]
-    around: tuple[str, ...]
-    """The loop over groups, outside of j, where both go along the last dim of c."""
-    zero_rows: tuple[str, ...]
-    zero_j: str
-    guards: tuple[frozenset[str], ...] = ()
-    """The names in each condition under which it adds: what lies in the padding of a is no part of a sum."""
-
-
-def find_contraction(k: Kernel) -> Contraction | None:
-    """The sum of products over several loops that a kernel begins with; None where there is none, or a dim is 0."""
-    nests = [s for s in k.body if isinstance(s, For)]
-    if len(nests) < 2 or any(not isinstance(s, (For, Alloc)) for s in k.body):
-        return None
-    zero, product = perfect_nest(nests[0]), perfect_nest(nests[1])
-    conditions, body = _under_conditions(product[-1].body)
-    match zero[-1].body, body:
-        case (Store(buffer=c, index=start),), (
-            Accumulate(buffer=same, index=at, combiner="add", value=Prim(op="mul", args=(left, right))),
-        ) if c == same:
-            factors = factor(left), factor(right)
-        case _:
-            return None
-    if any(loop.extent == 0 for loop in product):
-        return None
-    places = dict(zip(map(symbol_name, at[:-1]), map(symbol_name, start), strict=False))
-    zero_j, columns = symbol_name(start[-1]), _columns(at[-1], product)
-    if zero_j is None or columns is None:
-        return None
-    *group, j = columns
-    loops = [loop.var for loop in product]
-    rows = tuple(v for v in loops if v in places)
-    over = tuple(v for v in loops if v not in places and v not in columns)
-    if not rows or len(rows) + 1 != len(zero) or symbols_of(*at[:-1]) != set(rows):
-        return None
-    for a, b in (factors, factors[::-1]):
-        if a is not None and b is not None and along(b, j) and (along(a, j) or j not in symbols_of(*a.index)):
-            zero_rows = tuple(str(places[v]) for v in rows)
-            guards = tuple(expr_symbols(e) for e in conditions)
-            return Contraction(c, a, b, rows, j, over, tuple(group), zero_rows, zero_j, guards)
-    return None
-
-
-def _under_conditions(body: Body) -> tuple[list[Expr], Body]:
-    """The conditions on indices around statements, and these."""
-    found: list[Expr] = []
-    while len(body) == 1 and isinstance(s := body[0], If) and not s.orelse and is_index_condition(s.condition):
-        found += conjuncts(s.condition)
-        body = s.then
-    return found, body
-
-
-def _columns(last: Dim, loops: Sequence[For]) -> tuple[str, ...] | None:
-    """The loops that go along the last dim of a result: one, or one over groups and one inside of each."""
-    extents = {loop.var: loop.extent for loop in loops if loop.var in symbols_of(last)}
-    for j, extent in extents.items():
-        around = [v for v in extents if v != j]
-        place = Index.symbol(j) + (Index.symbol(around[0]) * extent if around else 0)
-        if len(around) <= 1 and last == place:
-            return (*around, j)
-    return None
-
-
-def is_conv(k: Kernel, g: Contraction, target: Target) -> bool:
+def is_conv(k: Kernel, g: Sums, target: Target) -> bool:
     """Whether a sum is no matrix product, or one of many rows of two dims and more with a matrix that a cache holds."""
     if len(g.over) != 1:
         return len(g.over) > 1
-    size = product(buffer_table(k)[g.b.buffer].shape) * g.b.dtype.size
-    shared = len(g.rows) > 1 and not symbols_of(*g.b.index) & set(g.rows)
+    size = product(buffer_table(k)[g.loads[1].buffer].shape) * g.loads[1].dtype.size
+    shared = len(g.rows) > 1 and not symbols_of(*g.loads[1].index) & set(g.rows)
     return shared and isinstance(size, int) and size <= target.l2 // 2
 
 
@@ -162,9 +86,9 @@ def _places(extents: Sequence[Dim], most: int) -> Iterator[tuple[int, ...]]:
             yield (*outer, p)
 
 
-def conv(k: Kernel, g: Contraction, target: Target) -> Kernel:
+def conv(k: Kernel, g: Sums, target: Target) -> Kernel:
     """A sum over several loops: all of it at once where a cache holds what a tile reads, else chunk by chunk."""
-    rows, width = [1 if _stands_alone(k, g, v) else extent_of(k, v) for v in g.rows[-2:]], target.lanes(g.a.dtype)
+    rows, width = [1 if _stands_alone(k, g, v) else extent_of(k, v) for v in g.rows[-2:]], _width(k, g, target)
     t = tile_for(rows, extent_of(k, g.j), width, target.vector_registers)
     steps = product(extent_of(k, v) for v in g.over)
     if isinstance(steps, int) and steps * t.vectors * target.vector_bytes <= target.l2:
@@ -172,12 +96,12 @@ def conv(k: Kernel, g: Contraction, target: Target) -> Kernel:
     return _chunked(k, g, t, target)
 
 
-def _partners(g: Contraction, row: str) -> set[str]:
+def _partners(g: Sums, row: str) -> set[str]:
     """The loops of the sums that a condition names beside a row."""
     return {v for guard in g.guards if row in guard for v in g.over if v in guard}
 
 
-def _stands_alone(k: Kernel, g: Contraction, row: str) -> bool:
+def _stands_alone(k: Kernel, g: Sums, row: str) -> bool:
     """Whether a tile is one place wide along a row, so that conditions on it are bounds of loops inside.
 
     Along the last row they may stay in the tile, where the few iterations of a loop beside it decide them.
@@ -189,7 +113,7 @@ def _stands_alone(k: Kernel, g: Contraction, row: str) -> bool:
     return row != g.rows[-1] or not few
 
 
-def _decided(k: Kernel, g: Contraction) -> tuple[str, ...]:
+def _decided(k: Kernel, g: Sums) -> tuple[str, ...]:
     """The loops of the sums whose iterations decide the conditions that stay in a tile."""
     row = g.rows[-1]
     return () if _stands_alone(k, g, row) else tuple(sorted(_partners(g, row)))
@@ -212,7 +136,11 @@ def _without_conditions(k: Kernel, over: Sequence[str], decided: Sequence[str], 
     return k
 
 
-def _chunk(k: Kernel, g: Contraction, target: Target) -> tuple[int, int]:
+def _width(k: Kernel, g: Sums, target: Target) -> int:
+    return target.lanes(buffer_table(k)[g.c].dtype)
+
+
+def _chunk(k: Kernel, g: Sums, target: Target) -> tuple[int, int]:
     """A loop of the sums and how many of its iterations read no more than a cache holds, those before it standing."""
     inner = len(g.over) - 1
     for n in (n for n, v in enumerate(g.over) if v not in _decided(k, g)):
@@ -222,17 +150,17 @@ def _chunk(k: Kernel, g: Contraction, target: Target) -> tuple[int, int]:
     return (0, 1) if inner else (0, STEPS)
 
 
-def _bytes_read(k: Kernel, g: Contraction, standing: Sequence[str]) -> int | None:
+def _bytes_read(k: Kernel, g: Sums, standing: Sequence[str]) -> int | None:
     """Bytes of both factors that are read while some loops stand still; None where that is not known."""
     ranges: dict[str, tuple[int | None, int | None]] = dict.fromkeys(standing, (0, 0))
     for v in (*g.rows, *g.around, g.j, *g.over):
         extent = extent_of(k, v)
         ranges.setdefault(v, (0, extent - 1 if isinstance(extent, int) else None))
-    ends = [[bounds(i, ranges)[1] for i in load.index] for load in (g.a, g.b)]
+    ends = [[bounds(i, ranges)[1] for i in load.index] for load in g.loads]
     known = [[end + 1 for end in at if end is not None] for at in ends]
     if list(map(len, known)) != list(map(len, ends)):
         return None
-    return sum(math.prod(sizes) * load.dtype.size for sizes, load in zip(known, (g.a, g.b), strict=True))
+    return sum(math.prod(sizes) * load.dtype.size for sizes, load in zip(known, g.loads, strict=True))
 
 
 @dataclass(frozen=True)
@@ -262,9 +190,9 @@ class _Nest:
         return (*self.places, f"{self.j}_v", f"{self.j}_l")
 
 
-def _resident(k: Kernel, g: Contraction, t: Tile, target: Target) -> Kernel:
+def _resident(k: Kernel, g: Sums, t: Tile, target: Target) -> Kernel:
     """for tiles { r = 0  for over { r[tile] add= a * b }  c = r }, and what follows in the same loop over rows."""
-    width, outer = target.lanes(g.a.dtype), g.zero_rows[:-2]
+    width, outer = _width(k, g, target), g.zero_rows[:-2]
     # Unrolled inside of other loops, they would share loads of one factor, and these would not fit into registers.
     over = (*_decided(k, g), *(v for v in g.over if v not in _decided(k, g)))
     sums, zero = _Nest(g.rows[-2:], g.around, g.j, over), _Nest(g.zero_rows[-2:], (), g.zero_j)
@@ -298,9 +226,9 @@ def _resident(k: Kernel, g: Contraction, t: Tile, target: Target) -> Kernel:
     return _without_conditions(k, g.over, decided, f"{zero.rows[-1]}_t")
 
 
-def _chunked(k: Kernel, g: Contraction, t: Tile, target: Target) -> Kernel:
+def _chunked(k: Kernel, g: Sums, t: Tile, target: Target) -> Kernel:
     """c = 0  for chunks { for tiles { r = 0  for over { r[tile] add= a * b }  c add= r } }"""
-    width, (n, count) = target.lanes(g.a.dtype), _chunk(k, g, target)
+    width, (n, count) = _width(k, g, target), _chunk(k, g, target)
     first = g.over[n]
     decided = _decided(k, g)
     masked = [v for v, p in zip(g.rows[-2:], t.places, strict=True) if mod(extent_of(k, v), p) != 0]
@@ -318,7 +246,7 @@ def _chunked(k: Kernel, g: Contraction, t: Tile, target: Target) -> Kernel:
     return _without_conditions(k, nest.over, decided, f"{nest.rows[-1]}_t")
 
 
-def _copying(g: Contraction, way: str, layout: Sequence[Axis]) -> list[str]:
+def _copying(g: Sums, way: str, layout: Sequence[Axis]) -> list[str]:
     """The loops that fill the registers of a tile or empty them."""
     return [f"{g.c}_r_{way}{n}" for n in range(len(layout))]
 
@@ -335,7 +263,7 @@ def _loops_in(k: Kernel, around: Sequence[str]) -> list[str]:
     return [s.var for s in body if isinstance(s, For)]
 
 
-def _layout(k: Kernel, g: Contraction, nest: _Nest, width: int) -> tuple[Axis, ...]:
+def _layout(k: Kernel, g: Sums, nest: _Nest, width: int) -> tuple[Axis, ...]:
     """The places and the vectors of a tile, by the dims of c that their loops go along."""
     (at,) = [a.index for a in accesses(locate(k, nest.inside[-1], "conv").loop.body) if a.buffer == g.c]
     rows = [d for v in nest.rows for d, x in enumerate(at) if f"{v}_i" in symbols_of(x)]
