@@ -14,7 +14,7 @@ from typing import Any
 
 from tfc.ir.errors import ShapeError
 from tfc.ir.graph import Graph, Node, Value, rebuild
-from tfc.ir.index import Dim, Index, bounds, linear_in, maximum, minimum, subs, symbols_of
+from tfc.ir.index import FUNCTIONS, Dim, Index, bounds, linear_in, maximum, minimum, simplify, subs, symbols_of
 from tfc.ir.op import Shapes
 
 Guard = tuple[Dim, Dim]
@@ -41,7 +41,23 @@ class Decided(Shapes):
         self.guards: list[Guard] = []
 
     def resolve(self, d: Dim) -> Dim:
-        return subs(d, self.known)
+        """A dim in the symbols that are left, with what follows from dims not being negative and from the feeds."""
+        d = simplify(subs(d, self.known), {})
+        return self.joined(d) if isinstance(d, Index) and _joins(d) else d
+
+    def joined(self, d: Dim) -> Dim:
+        """A dim in which none is left that broadcasting gave before the dims were known."""
+        if isinstance(d, int):
+            return d
+        total: Dim = 0
+        for monomial, c in d.terms:
+            part: Dim = c
+            for atom in monomial:
+                args = tuple(map(self.joined, atom.args))
+                join = self.broadcast_dim if atom.name == "broadcast" else FUNCTIONS.get(atom.name)
+                part = part * (Index.symbol(atom.name) if atom.is_symbol or join is None else join(*args))
+            total = total + part
+        return total
 
     def value(self, d: Dim) -> int:
         try:
@@ -132,6 +148,12 @@ class Decided(Shapes):
                 self.equate(one, 1)
                 return other
         raise ShapeError(f"dims {self.value(a)} and {self.value(b)} cannot be broadcast")
+
+
+def _joins(d: Dim) -> bool:
+    """Whether a dim holds one that broadcasting gave."""
+    atoms = [a for m, _ in d.terms for a in m] if isinstance(d, Index) else []
+    return any((a.name == "broadcast" and not a.is_symbol) or any(map(_joins, a.args)) for a in atoms)
 
 
 def _symbol(d: Dim) -> str | None:
