@@ -426,6 +426,34 @@ def test_attention_of_several_heads(program: Run) -> None:
     assert ran["losses"][-1] < ran["losses"][0]
 
 
+def decode(p: Params, texts: Array, sizes: Array) -> Array:
+    """Logits of the decoder, each text by itself and only as long as it is, head after head."""
+    out = np.full((*texts.shape, 23), np.nan)
+    for text, n, logits in zip(texts, sizes, out, strict=True):
+        x = p["embedding"][text[:n]] + p["places"][:n]
+        for block in ("block1", "block2"):
+            q, k, v = (x @ p[f"{block}/{name}/w"] for name in "qkv")
+            mixed = np.empty_like(x)
+            for h in (slice(0, 8), slice(8, 16), slice(16, 24)):
+                scores = np.where(np.tri(n), q[:, h] @ k[:, h].T / np.sqrt(8), -np.inf)
+                mixed[:, h] = softmax(scores) @ v[:, h]
+            x = x + mixed @ p[f"{block}/o/w"]
+            x = x + np.maximum(x @ p[f"{block}/feed/w"], 0)
+        logits[:n] = x @ p["embedding"].T
+    return out
+
+
+def test_decoder_of_texts_that_grow(program: Run) -> None:
+    """Causal attention, masks of lengths, and a shape of its own for each word that comes next."""
+    ran = program("decoder")
+    p = {k: v.astype(np.float64) for k, v in ran["params"].items()}
+    for texts, sizes, logits in ran["rounds"]:
+        expected = decode(p, texts, sizes)
+        known = np.isfinite(expected)
+        close(logits[known], expected[known])
+    assert ran["texts"].shape == (4, 15)
+
+
 def test_flags(program: Run, capsys: pytest.CaptureFixture[str]) -> None:
     program("flags", "--max_steps=50", "--noverbose", "--train_dir", "here", "rest")
     arguments = [str(SCRIPTS / "flags.py"), "rest"]
