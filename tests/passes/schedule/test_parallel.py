@@ -16,7 +16,7 @@ from tfc.passes.schedule.cpu import schedule_kernel
 from tfc.passes.schedule.parallel import Parallelise, parallel_kernel
 from tfc.passes.target import Target
 
-from .kernels import ALL
+from .kernels import ALL, matmul
 
 Same = Callable[..., None]
 TARGET = Target("t", "", vector_bytes=32, fma=True, threads=True, l1=256, l2=512, l3=1024)
@@ -35,10 +35,24 @@ def marked(text: str, grain: int | None = None) -> list[str]:
 @pytest.mark.parametrize("name", ALL)
 def test_meaning(same: Same, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The interpreter finds races, so what is marked here is right for these sizes at least."""
-    monkeypatch.setattr(cpu_packed, "DEPTH", 4)
+    monkeypatch.setattr(cpu_packed, "DEPTH", 16)
     text, dims = ALL[name]
     k = parse_kernel(text)
     same(k, parallel_kernel(schedule_kernel(k, TARGET), TARGET, 1), *dims, rtol=2e-6)
+
+
+@pytest.mark.parametrize("depth", [9, 40])
+@pytest.mark.parametrize("columns", [40, 49])
+@pytest.mark.parametrize("rows", [30, "m"])
+def test_blocks_of_rows_of_a_product(
+    rows: int | str, columns: int, depth: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the depth is taken in one tile or in several, and though the last tile of columns may not be whole."""
+    monkeypatch.setattr(cpu_packed, "DEPTH", 16)
+    k = schedule_kernel(parse_kernel(matmul(rows, columns, depth)), replace(TARGET, l2=1 << 20))
+    blocks = [s.var for s in walk(k.body) if isinstance(s, For) and s.var in ("z0_o", "i_o")]
+    assert blocks
+    assert any(line.startswith(f"for {blocks[0]} <") for line in heads(parallel_kernel(k, TARGET, 1)))
 
 
 ROWS = "kernel rows(x: float32[n, 512] in, y: float32[n, 512] out) dims(n) { for i < n { for j < 512 { S } } }"

@@ -214,10 +214,21 @@ def _flattened(k: Kernel, nest: list[str]) -> tuple[Kernel, list[str]]:
     while at >= 0:
         into = f"{nest[at]}_{nest[at + 1]}"
         flat = attempt(k, flatten, nest[at], nest[at + 1], into=into)
-        if flat is not k:
+        if flat is not k and not _written_in_tiles(k, nest[at + 1]):
             k, nest = flat, [*nest[:at], into, *nest[at + 2 :]]
         at -= 1
     return k, nest
+
+
+def _written_in_tiles(k: Kernel, var: str) -> bool:
+    """Whether what a loop's body touches is written under conditions elsewhere.
+
+    With fewer dims it could not be seen that tiles which reach beyond the last column leave the next row alone.
+    """
+    names = {b.name for b in buffer_table(k).values() if len(b.shape) > 1}
+    names &= {a.buffer for a in accesses(locate(k, var, "flatten").loop.body)}
+    tiles = (a for a in accesses(k.body) if a.writes and a.guards and a.buffer in names)
+    return any(all(loop.var != var for loop in a.loops) for a in tiles)
 
 
 def _by_digits(k: Kernel, nest: list[str], target: Target) -> tuple[Kernel, list[str]]:

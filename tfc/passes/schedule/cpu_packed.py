@@ -56,10 +56,10 @@ def _depth(k: Kernel, g: Gemm, target: Target) -> int | None:
     if not isinstance(depth, int):
         return None
     room = target.l3 // 8 // g.b.dtype.size
-    size = depth * columns if isinstance(columns, int) else 0
-    if depth <= DEPTH and size <= room:
+    most = min(DEPTH, max(DEPTH // 8, room // columns)) if isinstance(columns, int) else DEPTH
+    if depth <= most:
         return None
-    return min(DEPTH, max(DEPTH // 8, room // columns)) if isinstance(columns, int) else DEPTH // 4
+    return -(-depth // -(-depth // most))
 
 
 def _pays(k: Kernel, g: Gemm, tile: Tile, target: Target) -> bool:
