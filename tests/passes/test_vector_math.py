@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import count
 from typing import Any
 
@@ -16,6 +16,7 @@ from tests.codegen_llvm.support import compile_kernel, elementwise, run_native
 from tfc.codegen_llvm import host_target
 from tfc.ir.expr import PRIMITIVES, Const, Expr, Load, Name, Prim, evaluate, prim
 from tfc.ir.index import Index
+from tfc.ir.kernel import Alloc, If, Let, Stmt, Store
 from tfc.ir.types import DType, float32, float64
 from tfc.passes.vector_math import TABLE, expand_math
 from tfc.passes.vector_math.builder import Builder
@@ -42,16 +43,29 @@ def expanded(op: str, dtype: DType, *arrays: Array) -> Array:
     names = {f"x{k}": a for k, a in enumerate(arrays)}
     result = TABLE[op, dtype.name](builder, *(Name(dtype, name) for name in names))
     values: dict[str, Any] = dict(names)
-    for s in builder.lets:
-        values[s.name] = value_of(s.value, values)
+    run(builder.lets, values)
     return np.broadcast_to(value_of(result, values), arrays[0].shape)
+
+
+def run(body: Iterable[Stmt], values: dict[str, Any]) -> None:
+    """Runs the statements of an expansion on whole arrays; a branch on those of their elements that take it."""
+    for s in body:
+        match s:
+            case Let(name=name, value=e) | Store(buffer=name, value=e):
+                values[name] = value_of(e, values)
+            case If(condition=condition, then=then):
+                taken, inside = value_of(condition, values), dict(values)
+                run(then, inside)
+                values |= {name: np.where(taken, inside[name], value) for name, value in values.items()}
+            case _:
+                assert isinstance(s, Alloc)
 
 
 def value_of(e: Expr, names: dict[str, Any]) -> Any:
     if isinstance(e, Const):
         return np.asarray(e.value, e.dtype.np)
-    if isinstance(e, Name):
-        return names[e.name]
+    if isinstance(e, (Name, Load)):
+        return names[e.name if isinstance(e, Name) else e.buffer]
     assert isinstance(e, Prim)
     assert PRIMITIVES[e.op].kind == "machine", e.op
     return evaluate(e.op, e.dtype, *(value_of(a, names) for a in e.args))

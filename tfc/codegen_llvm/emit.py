@@ -30,6 +30,8 @@ from .parallel import is_parallel, parallel_loop
 from .tiles import loaded_tiles, stored_tiles, write_tile
 from .writer import I1, I64, PTR, Value, Writer
 
+LONG_BODY = 16
+"""Statements from which on it pays to ask whether any lane needs them."""
 LARGEST_LOCAL = 64 << 10
 """Bytes of the largest buffer on the stack; lowering puts larger ones into the arena."""
 
@@ -177,14 +179,14 @@ def _whole_or_masked(cx: Context, body: Body, mask: Value) -> None:
 
 
 def _masked(cx: Context, body: Body, mask: Value) -> None:
-    """A body under a lane mask; it gets a branch around it only if it does what needs an active lane."""
+    """A body under a lane mask; it gets a branch around it only if it is long or does what needs an active lane."""
     w = cx.w
     then, done = w.fresh("then"), w.fresh("done")
     some = cx.any(mask)
     lines, at = w.lines, len(w.lines)
     w.jump(then)
     w.label(then)
-    region = Region()
+    region = Region(nonempty=len(body) > LONG_BODY)
     with w.conditional(), cx.masked(mask, region):
         emit_body(cx, body)
     w.jump(done)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tfc.ir.expr import Const, Expr, Load, Name, Number, lit, prim, select
-from tfc.ir.kernel import Let, subexprs
+from tfc.ir.kernel import Alloc, Buffer, If, Let, Stmt, Store, subexprs
 
 Row = Callable[..., Expr]
 """An expansion: the builder, then the operands (names or constants), to the expression of the result."""
@@ -34,11 +34,11 @@ class Guard:
 
 @dataclass
 class Builder:
-    """Collects the `Let`s that go before one statement."""
+    """Collects the statements, `Let`s for the most part, that go before one."""
 
     names: Iterator[str]
     """Names that nothing in the kernel has yet."""
-    lets: list[Let] = field(default_factory=list)
+    lets: list[Stmt] = field(default_factory=list)
     guard: Guard | None = None
     """The side of a `select` that is being expanded."""
 
@@ -54,6 +54,17 @@ class Builder:
         name = next(self.names)
         self.lets.append(Let(name, value))
         return Name(value.dtype, name)
+
+    def rarely(self, condition: Expr, usual: Expr, rare: Callable[[Builder], Expr]) -> Expr:
+        """A name for `usual`, or where the condition holds, for what takes so long that it has a branch around it."""
+        result = Buffer(next(self.names), usual.dtype, (), "local", "stack")
+        apart = Builder(self.names)
+        value = rare(apart)
+        slow = If(condition, (*apart.lets, Store(result.name, (), value)))
+        self.lets += [Alloc(result), Store(result.name, (), usual), slow]
+        name = Let(next(self.names), Load(usual.dtype, result.name, ()))
+        self.lets.append(name)
+        return Name(usual.dtype, name.name)
 
     @contextmanager
     def guarded(self, guard: Guard | None) -> Iterator[None]:

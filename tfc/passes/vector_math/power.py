@@ -125,14 +125,27 @@ def _pow(b: Builder, x: Expr, y: Expr, magnitude_of: Row) -> Expr:
     return select(y.eq(0.0) | x.eq(1.0), 1.0, valid)
 
 
+def _is_special(x: Expr, y: Expr) -> Expr:
+    """Where the power is not that of a positive finite number."""
+    infinity = Const(x.dtype, math.inf)
+    return ~((x > 0.0) & (x < infinity) & (absolute(y) < infinity))
+
+
 def pow32(b: Builder, x: Expr, y: Expr) -> Expr:
     """Within 0.6 ULP: rounded from float64, which has the whole range of float32."""
-    return cast(_pow(b, b.let(cast(x, float64)), b.let(cast(y, float64)), _magnitude32), x.dtype)
+
+    def any_power(apart: Builder) -> Expr:
+        wide, exponent = apart.let(cast(x, float64)), apart.let(cast(y, float64))
+        return cast(_pow(apart, wide, exponent, _magnitude32), x.dtype)
+
+    usual = cast(_magnitude32(b, b.let(cast(x, float64)), b.let(cast(y, float64))), x.dtype)
+    return b.rarely(_is_special(x, y), usual, any_power)
 
 
 def pow64(b: Builder, x: Expr, y: Expr) -> Expr:
     """Within 2 ULP."""
-    return _pow(b, x, y, _magnitude64)
+    usual = _magnitude64(b, x, b.let(_limit(b, y, 1e300)))
+    return b.rarely(_is_special(x, y), usual, lambda apart: _pow(apart, x, y, _magnitude64))
 
 
 TABLE: Table = {("pow", "float32"): pow32, ("pow", "float64"): pow64}

@@ -6,10 +6,10 @@ from functools import partial
 from itertools import pairwise
 
 from tfc.ir.expr import Const, Expr, bitcast, cast, prim, select
-from tfc.ir.types import float64, int64, uint64
+from tfc.ir.types import float64, int64, uint32, uint64
 
 from .builder import Builder, Table, absolute, fma, horner, square
-from .formats import FLOAT64
+from .formats import FLOAT32, FLOAT64
 
 CHUNKS = (
     *(0.15915494225919247, 8.327028684640414e-10, 5.69002511952534e-19, 6.317065083361892e-27),
@@ -29,6 +29,9 @@ COS = (
 )
 """(sin(r) / r - 1) / r^2 to 2^-57.9 and ((cos(r) - 1) / r^2 + 1/2) / r^2 to 2^-64.1, likewise."""
 TWO_OVER_PI = 0.6366197723675814
+HALF_PI32 = (1.5707963705062866, -4.371138828673793e-08, -1.7151245100059215e-15)
+MODERATE32 = 2.0**17
+"""Below this the whole turns of a float32 are found, and taken off by three products."""
 HALF_PI = (1.5707963267948966, 6.123233995736766e-17, -1.4973849048591698e-33)
 TWO_PI = (6.283185307179586, 2.4492935982947064e-16)
 MODERATE = 2.0**20
@@ -147,10 +150,35 @@ def _wave(b: Builder, x: Expr, parts: tuple[Expr, Expr], quadrant: Expr, is_cos:
 
 
 def _wave32(is_cos: bool, b: Builder, x: Expr) -> Expr:
-    """Within 0.501 ULP over all 2^32 inputs: float64 throughout, then rounded."""
+    """Within 2 ULP: in float32 for moderate arguments, else by float64."""
+    moderate = absolute(x) < MODERATE32
+    return b.rarely(~moderate, _moderate32(is_cos, b, x), lambda apart: _any32(is_cos, apart, x))
+
+
+def _any32(is_cos: bool, b: Builder, x: Expr) -> Expr:
+    """Any argument: float64 throughout, then rounded."""
     wide = b.let(cast(x, float64))
     r, quadrant = _reduce32(b, b.let(absolute(wide)))
     return cast(_wave(b, wide, _short(b, r), quadrant, is_cos), x.dtype)
+
+
+def _moderate32(is_cos: bool, b: Builder, x: Expr) -> Expr:
+    """|x| = n pi / 2 + r; the first difference is exact, for its last place is at least that of HALF_PI32[0]."""
+    size = b.let(absolute(x))
+    shifted = b.let(fma(size, TWO_OVER_PI, FLOAT32.rounder))
+    n = b.let(shifted - FLOAT32.rounder)
+    r = size
+    for part in HALF_PI32:
+        r = fma(n, -part, r)
+    r = b.let(r)
+    z = b.let(square(r))
+    sine, cosine = fma(r * z, horner(z, SIN_SHORT), r), fma(z, horner(z, COS_SHORT), 1.0)
+    quadrant = bitcast(shifted, uint32)
+    quadrant = b.let(quadrant + 1) if is_cos else b.let(quadrant)
+    sign = (quadrant & 2) << 30
+    if not is_cos:
+        sign = sign ^ (bitcast(x, uint32) & 2**31)
+    return bitcast(bitcast(select((quadrant & 1).ne(0), cosine, sine), uint32) ^ sign, x.dtype)
 
 
 def _wave64(is_cos: bool, b: Builder, x: Expr) -> Expr:
