@@ -288,6 +288,8 @@ def _rows(extent: Dim, least: int) -> int:
 def _elements(k: Kernel, loop: For, width: int) -> Kernel:
     """Whole vectors, then the rest under a mask; masked stores cost several plain ones on some machines."""
     v, extent = loop.var, loop.extent
+    if isinstance(extent, int):
+        width = min(width, 1 << (extent - 1).bit_length())
     short = isinstance(extent, int) and extent < 2 * width
     k = split(k, v, width, outer=f"{v}_o", inner=f"{v}_l", tail="mask" if short else "peel")
     k = vectorise(k, f"{v}_l")
