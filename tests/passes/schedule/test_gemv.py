@@ -12,7 +12,7 @@ from tests.passes.lower.support import Lowered, assert_close, reference
 from tfc.codegen_llvm import available_targets
 from tfc.ir.graph import Graph
 from tfc.ir.index import Dim, Index
-from tfc.ir.kernel import Accumulate, Body, For, If, Kernel, walk
+from tfc.ir.kernel import Accumulate, Alloc, Body, For, If, Kernel, walk
 from tfc.ir.kernel_verify import verify_program
 from tfc.ir.op import REGISTRY
 from tfc.ir.types import DType, float32, float64, int32
@@ -82,6 +82,16 @@ def test_few_vectors(rows: int, length: int) -> None:
     assert all(is_streamed(x.body) for x in check(*product(rows, 17, length)).values())
 
 
+@pytest.mark.parametrize("rows", [2, 5])
+def test_rows_of_the_matrix_along_the_depth(rows: int) -> None:
+    """They are read where they stand, as is what each is multiplied with."""
+    for depth, length in ((32, 33), (35, 32)):
+        for k in check(*product(rows, depth, length, tb=True)).values():
+            assert {s.buffer.space for s in walk(k.body) if isinstance(s, Alloc)} == {"register"}
+    for depth, length in ((3, 40), (5, 3)):
+        check(*product(rows, depth, length, tb=True, open_dims="k"))
+
+
 @pytest.mark.parametrize("rows", [1, 3])
 def test_what_follows_a_product(rows: int) -> None:
     """Steps of a single element among the nests after it, as of a softmax of one row, are in nobody's way."""
@@ -93,6 +103,12 @@ def test_what_follows_a_product(rows: int) -> None:
 def test_depth_and_length_of_the_run() -> None:
     for depth, length in ((0, 5), (1, 1), (9, 33), (19, 70)):
         check(*product(1, depth, length, open_dims="kn"))
+
+
+def test_where_the_run_says_how_many_there_is_a_form_for_rows_along_the_depth() -> None:
+    for rows in (0, 3, FEWEST + 1):
+        for k in check(*product(rows, 33, 33, tb=True, open_dims="m"), NEAR).values():
+            assert isinstance(k.body[0], If)
 
 
 @pytest.mark.parametrize("transposed", [False, True])
@@ -113,9 +129,10 @@ SHAPES = [(1, 100, 1000), (1, 97, 161), (1, 16, 64), (3, 35, 130), (7, 20, 257),
 @pytest.mark.parametrize("target", NATIVE)
 def test_machine_code(target: str, dtype: DType) -> None:
     for m, k, n in SHAPES:
-        for ta, dims in ((False, ""), (True, "m")):
-            graph, arrays = product(m, k, n, ta=ta, dtype=dtype, open_dims=dims)
-            assert_close(Lowered(graph, arrays).native(arrays, target), reference(graph, arrays), f"{m} {k} {n} {ta}")
+        for ta, tb, dims in ((False, False, ""), (True, False, "m"), (False, True, "m")):
+            graph, arrays = product(m, k, n, ta=ta, tb=tb, dtype=dtype, open_dims=dims)
+            where = f"{m} {k} {n} {ta} {tb}"
+            assert_close(Lowered(graph, arrays).native(arrays, target), reference(graph, arrays), where)
 
 
 @pytest.mark.parametrize("target", NATIVE)

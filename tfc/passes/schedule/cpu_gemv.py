@@ -16,6 +16,7 @@ from tfc.ir.types import Shape
 from ..target import Target
 from .cpu_loops import merge_siblings, near
 from .gemm import extent_of, factor, unguarded
+from .lanes import accumulate_lanes
 from .loops import reorder, split, unroll, vectorise
 from .nest import buffer_table, perfect_nest
 from .staging import Axis, stage
@@ -75,15 +76,56 @@ def find_gemv(k: Kernel) -> Gemv | None:
 
 
 def streamed(k: Kernel, g: Gemv, target: Target) -> Kernel:
-    """The kernel that adds up some rows of the matrix at a time; as it is where they are short or not side by side."""
-    width, length = target.lanes(g.matrix.dtype), extent_of(k, g.v)
-    if width < 2 or (isinstance(length, int) and length < SHORT * width):
-        return k
-    if stride(k, g.matrix.buffer, g.matrix.index, g.v) != 1 or stride(k, g.c, g.at, g.v) != 1:
-        return k
+    """The kernel in the form in which the matrix is read in the order of memory; as it is where there is none.
+
+    There is none for few elements in the result's vectors or, where they lie in the order of memory, the matrix's rows.
+    """
+    width = target.lanes(g.matrix.dtype)
     rest = [s.var for s in k.body if isinstance(s, For)][2:]
-    k = _one(k, g, width) if g.few is None else _several(k, g, g.few, target)
+    if width < 2 or _less(extent_of(k, g.v), SHORT * width):
+        return k
+    if stride(k, g.matrix.buffer, g.matrix.index, g.v) == 1 and stride(k, g.c, g.at, g.v) == 1:
+        k = _one(k, g, width) if g.few is None else _several(k, g, g.few, target)
+    elif g.few is not None and _lie_along_depth(k, g, SHORT * width):
+        k = _along_depth(k, g, g.few, target)
+    else:
+        return k
     return near(merge_siblings(k, rest))
+
+
+def _lie_along_depth(k: Kernel, g: Gemv, least: int) -> bool:
+    """Whether the matrix and the vectors do, and far enough; the run decides the depth and one other dim at most."""
+    along = all(stride(k, f.buffer, f.index, g.k) == 1 for f in (g.matrix, g.vector))
+    return along and isinstance(extent_of(k, g.v), int) and not _less(extent_of(k, g.k), least)
+
+
+def _less(extent: Dim, count: int) -> bool:
+    return isinstance(extent, int) and extent < count
+
+
+def _along_depth(k: Kernel, g: Gemv, over: str, target: Target) -> Kernel:
+    """for tile { r = 0  for lanes { for few { for row { r add= matrix * vector } } }  c add= r }"""
+    few, rows = _square(extent_of(k, over), target)
+    for v, tile in ((over, few), (g.v, rows)):
+        k = split(k, v, tile, outer=f"{v}_t", inner=f"{v}_i", tail="mask")
+    inner, r = [f"{over}_i", f"{g.v}_i"], f"{g.c}_r"
+    k = reorder(k, [f"{g.v}_t", f"{over}_t", g.k, *inner])
+    layout = (Axis(_dim(g, over)), Axis(_dim(g, g.v)))
+    k = stage(k, g.c, name=r, around=g.k, space="register", layout=layout, fresh=True)
+    for v in reversed(inner):
+        k = unguarded(k, v, "clamp")
+    k = accumulate_lanes(k, g.k, target.lanes(g.matrix.dtype), name=f"{g.c}_p")
+    for s in [s for s in walk(k.body) if isinstance(s, For) and s.kind == "serial"]:
+        if s.var.removesuffix("_tail") in inner or s.var.startswith((f"{r}_", f"{g.c}_p_")):
+            k = unroll(k, s.var)
+    return k
+
+
+def _square(count: Dim, target: Target) -> tuple[int, int]:
+    """Vectors and rows of a tile: what is read of both is used as often as there are registers for sums."""
+    registers = target.vector_registers - 1
+    few = 2 if not isinstance(count, int) else min(count, 4 if registers > 16 else 2)
+    return few, min(TILE, registers // (few + 1))
 
 
 def _one(k: Kernel, g: Gemv, width: int) -> Kernel:
