@@ -51,7 +51,7 @@ def fuse(stages: list[Stage]) -> Order[Group]:
         else:
             group = Group()
             groups.append(group, producers)
-        group.rows = _rows_together(stage, group)
+        group.rows = 1 if group.stages and _is_pool(stage) else _rows_together(stage, group)
         group.stages.append(stage)
         group.loaded |= {v for v, _ in stage.loads}
         home[stage.value] = group
@@ -60,10 +60,11 @@ def fuse(stages: list[Stage]) -> Order[Group]:
 
 def _fits(stage: Stage, group: Group, home: dict[Value, Group]) -> bool:
     """Whether a group with one more stage can run row by row."""
-    if stage.value.node.op.template is not None or len(group.stages) >= MOST_STAGES:
+    if len(group.stages) >= MOST_STAGES or len(group.loaded | {v for v, _ in stage.loads}) > MOST_BUFFERS:
         return False
-    if len(group.loaded | {v for v, _ in stage.loads}) > MOST_BUFFERS:
-        return False
+    if stage.value.node.op.template is not None:
+        images = group.stages[0].value.node.op.template == "conv" and group.dims[:1] == stage.value.type.dims[:1]
+        return _is_pool(stage) and images and _aligned(stage, group, 1, home)
     rows = _rows_together(stage, group)
     if rows is None:
         shape = stage.value.type.dims
@@ -71,6 +72,17 @@ def _fits(stage: Stage, group: Group, home: dict[Value, Group]) -> bool:
     if rows == 0 and (stage.rows is not None or stage.value.type.dims != group.dims):
         return False  # without rows there is nothing to keep near, but for an elementwise end of a reduction
     return rows >= 0 and _aligned(stage, group, rows, home)
+
+
+def _is_pool(stage: Stage) -> bool:
+    """Whether a stage puts together windows that do not overlap: those of a row of them take rows of their own."""
+    node = stage.value.node
+    if node.op.template != "window_reduce":
+        return False
+    return all(
+        s >= (k - 1) * d + 1
+        for k, s, d in zip(node.attrs["window"], node.attrs["strides"], node.attrs["dilations"], strict=True)
+    )
 
 
 def _rows_together(stage: Stage, group: Group) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from .kernels import Table
 
@@ -147,6 +148,51 @@ CONVOLUTIONS: Table = {
     **{name: (layer.forward(), dims) for name, (layer, dims) in LAYERS.items()},
     "bias and relu": (
         Conv("n", (5, 6), (3, 3), 2, 5).forward(BIAS, ", b: float32[5] in, o: float32[n, 5, 6, 5] out", local=True),
+        TWO,
+    ),
+}
+
+
+def pooled(rows: int, columns: int, of: str = "x", window: int = 2, stride: int = 2, combiner: str = "max") -> str:
+    """The nests of a pool of the last buffer's windows, over 5 channels."""
+    fill = "-inf" if combiner == "max" else "0.0"
+    zero = nest([("q0", "n"), ("q1", rows), ("q2", columns), ("q3", 5)], f"o[q0, q1, q2, q3] = {fill}:float32")
+    loops = [("p0", "n"), ("p1", rows), ("p2", columns), ("p3", 5), ("l0", window), ("l1", window)]
+    at = f"p0, {stride}*p1 + l0, {stride}*p2 + l1, p3"
+    return zero + " " + nest(loops, f"o[p0, p1, p2, p3] {combiner}= {of}[{at}]")
+
+
+def pool(rows: int, columns: int, x: str, **window: Any) -> str:
+    out = f"o: float32[n, {rows}, {columns}, 5] out"
+    return f"kernel f(x: float32[{x}] in, {out}) dims(n) {{ {pooled(rows, columns, **window)} }}"
+
+
+RELU = """alloc r: float32[n, 4, 6, 5] local stack
+for a0 < n { for a1 < 4 { for a2 < 6 { for a3 < 5 {
+  r[a0, a1, a2, a3] = max(add(y[a0, a1, a2, a3], b[a3]), 0.0:float32)
+} } } }"""
+POOLS: Table = {
+    "largest": (pool(2, 3, "n, 4, 6, 5"), ({"n": 0}, {"n": 2})),
+    "sums": (pool(2, 3, "n, 4, 6, 5", combiner="add"), TWO),
+    "overlapping": (pool(2, 3, "n, 5, 7, 5", window=3), TWO),
+    "apart": (pool(2, 2, "n, 5, 6, 5", stride=3), TWO),
+    "many taps": (pool(2, 2, "n, 6, 6, 5", window=5, stride=1), TWO),
+    "of a convolution": (
+        Conv("n", (4, 6), (3, 3), 2, 5, pad=1).forward(
+            RELU + pooled(2, 3, "r"), ", b: float32[5] in, o: float32[n, 2, 3, 5] out", local=True
+        ),
+        ({"n": 0}, {"n": 2}),
+    ),
+    "of some rows of a convolution": (
+        Conv("n", (4, 6), (3, 3), 2, 5, pad=1).forward(
+            RELU + pooled(3, 3, "r", 2, 1), ", b: float32[5] in, o: float32[n, 3, 3, 5] out", local=True
+        ),
+        TWO,
+    ),
+    "overlapping of a convolution": (
+        Conv("n", (4, 6), (3, 3), 2, 5, pad=1).forward(
+            RELU + pooled(2, 4, "r", 3, 1), ", b: float32[5] in, o: float32[n, 2, 4, 5] out", local=True
+        ),
         TWO,
     ),
 }

@@ -21,19 +21,20 @@ from tfc.passes.schedule.nest import expr_symbols
 from tfc.passes.schedule.sums import find_contraction
 
 from .conftest import arrays_for, run
-from .conv_kernels import CONVOLUTIONS, FILTERS, Conv
+from .conv_kernels import CONVOLUTIONS, FILTERS, POOLS, Conv
 from .test_cpu import TARGETS, every_target, tile_loops
 
 Same = Callable[..., None]
 ALL = {**CONVOLUTIONS, **FILTERS}
+EVERY = {**ALL, **POOLS}
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", EVERY)
 def test_meaning(same: Same, name: str) -> None:
     """Each kernel for one of the targets, so that all targets see all kinds of kernels in a few runs."""
-    text, dims = ALL[name]
+    text, dims = EVERY[name]
     k = parse_kernel(text)
-    for target in list(TARGETS)[list(ALL).index(name) % 2 :: 2]:
+    for target in list(TARGETS)[list(EVERY).index(name) % 2 :: 2]:
         same(k, schedule_kernel(k, TARGETS[target]), *dims, rtol=2e-6)
 
 
@@ -67,6 +68,16 @@ def test_tiles_are_registers_and_vectors_without_a_condition(monkeypatch: pytest
             open_ = [s for s in inner if isinstance(s, If) and not expr_symbols(s.condition) <= unrolled]
             assert not open_, f"{name}\n{print_kernel(k)}"
             assert any(isinstance(s, For) and s.kind == "vector" for s in inner), f"{name}\n{print_kernel(k)}"
+
+
+@every_target
+def test_a_pool_takes_the_rows_that_were_just_computed(monkeypatch: pytest.MonkeyPatch, target: str) -> None:
+    monkeypatch.setattr(cpu, "attempt", lambda k, step, *args: step(k, *args))
+    k = schedule_kernel(parse_kernel(EVERY["of a convolution"][0]), replace(TARGETS[target], l2=1 << 14))
+    (rows,) = [s.buffer for s in walk(k.body) if isinstance(s, Alloc) and s.buffer.name == "r"]
+    assert rows.shape == (2, 6, 5)
+    registers = {s.buffer.name for s in walk(k.body) if isinstance(s, Alloc) and s.buffer.space == "register"}
+    assert "o_r" in registers
 
 
 def test_what_follows_a_tile_of_one_row_is_computed_beside_it(same: Same, monkeypatch: pytest.MonkeyPatch) -> None:

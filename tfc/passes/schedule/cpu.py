@@ -9,7 +9,7 @@ from tfc.ir.kernel import Kernel, Program
 
 from ..target import Target
 from .cpu_attention import attention, find_attention
-from .cpu_conv import conv, is_conv
+from .cpu_conv import conv, is_conv, pool
 from .cpu_gemv import few, find_gemv, streamed
 from .cpu_loops import attempt, merge_rows, vector_loops
 from .cpu_narrow import narrow
@@ -17,7 +17,7 @@ from .cpu_packed import packed
 from .gemm import extent_of, find_gemm, merge_batch
 from .nest import less
 from .simplify import simplify_kernel
-from .sums import find_contraction
+from .sums import find_contraction, find_windows
 from .versions import either
 
 
@@ -34,7 +34,7 @@ class Schedule:
 
 def schedule_kernel(k: Kernel, target: Target) -> Kernel:
     """An algorithm as it is to run: what it begins with blocked, or rows merged; loops in vectors."""
-    steps = (_convolution, _few_vectors, _product, _attention)
+    steps = (_convolution, _windows, _few_vectors, _product, _attention)
     blocked = next((new for step in steps if (new := attempt(k, step, target)) is not k), None)
     return simplify_kernel(vector_loops(simplify_kernel(blocked or merge_rows(k, target)), target))
 
@@ -42,6 +42,11 @@ def schedule_kernel(k: Kernel, target: Target) -> Kernel:
 def _convolution(k: Kernel, target: Target) -> Kernel:
     sums = find_contraction(k)
     return k if sums is None or not is_conv(k, sums, target) else conv(k, sums, target)
+
+
+def _windows(k: Kernel, target: Target) -> Kernel:
+    sums = find_windows(k)
+    return k if sums is None else pool(k, sums, target)
 
 
 def _few_vectors(k: Kernel, target: Target) -> Kernel:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from tfc.ir.index import Dim, bounds, floordiv, mod, product, symbols_of
 from tfc.ir.kernel import Body, For, Kernel
@@ -126,6 +127,16 @@ def _bytes_read(k: Kernel, g: Sums, standing: Sequence[str]) -> int | None:
     return sum(math.prod(sizes) * load.dtype.size for sizes, load in zip(known, g.loads, strict=True))
 
 
+def pool(k: Kernel, g: Sums, target: Target) -> Kernel:
+    """Windows put together, and what follows in the same loops over rows."""
+    outer = g.zero_rows[:-2]
+    for depth in range(len(outer)):
+        k = merged(k, _loops_in(k, outer[:depth]))
+    blocks = _loops_in(k, outer)
+    k = windows(k, g, _width(k, g, target), blocks)
+    return near(merge_siblings(k, [f"{v}_i" for v in blocks[2:]]))
+
+
 def _all(k: Kernel, g: Sums, t: Tile, width: int) -> Kernel:
     """All nests in the same loops over rows; pools that follow beside the rows that they take."""
     outer = g.zero_rows[:-2]
@@ -150,13 +161,10 @@ def _with_pools(k: Kernel, g: Sums, blocks: Sequence[str]) -> tuple[Kernel, Sums
     rows = extent_of(k, blocks[0])
     fine, coarse = ([v for v in blocks if (extent_of(k, v) == rows) == same] for same in (True, False))
     nests = [locate(k, v, "conv").loop for v in coarse]
-    pools = [windows_of(*pair) for pair in zip(nests[::2], nests[1::2], strict=False)]
+    pools = [windows_of(*pair) for pair in pairwise(nests)]
     counts = {nest.extent for nest in nests}
     count = next(iter(counts), 0)
-    found = [p for p in pools if p is not None and len(p.rows) > 1]
-    if len(counts) != 1 or 2 * len(found) != len(coarse) or count == 0 or mod(rows, count) != 0:
-        return k, g, fine, []
-    each = floordiv(rows, count)
+    each = floordiv(rows, count) if len(counts) == 1 and count != 0 and mod(rows, count) == 0 else None
     if not isinstance(each, int):
         return k, g, fine, []
     new = k
@@ -166,7 +174,8 @@ def _with_pools(k: Kernel, g: Sums, blocks: Sequence[str]) -> tuple[Kernel, Sums
         new = merged(new, [*(f"{v}_p" for v in fine), *coarse])
     except ScheduleError:
         return k, g, fine, []
-    return new, _renamed(g, "_q"), [f"{v}_q" for v in fine], [_below(p) for p in found]
+    found = [_below(p) for p in pools if p is not None and len(p.rows) > 1]
+    return new, _renamed(g, "_q"), [f"{v}_q" for v in fine], found
 
 
 def _renamed(g: Sums, suffix: str) -> Sums:

@@ -97,7 +97,8 @@ def _find(first: For, second: For, combiners: Sequence[str]) -> tuple[Sums, Expr
     loops = [loop.var for loop in product]
     rows = tuple(v for v in loops if v in places)
     over = tuple(v for v in loops if v not in places and v not in columns)
-    if not rows or len(rows) + 1 != len(zero) or symbols_of(*at[:-1]) != set(rows):
+    apart = any(i != start[d] for d, i in enumerate(at[:-1]) if not symbols_of(i) & set(loops))
+    if not rows or len(rows) + 1 != len(zero) or symbols_of(*at[:-1]) & set(loops) != set(rows) or apart:
         return None
     zero_rows, guards = (str(places[v]) for v in rows), (expr_symbols(e) for e in conditions)
     return Sums(c, (), rows, j, over, tuple(group), tuple(zero_rows), zero_j, tuple(guards)), value
