@@ -11,7 +11,7 @@ from tfc.ir.kernel import For, Kernel, Launch, Program, Slot, walk
 from tfc.ir.kernel_text import parse_kernel, print_kernel
 from tfc.ir.kernel_verify import verify_program
 from tfc.passes.memory import PlanMemory
-from tfc.passes.schedule import cpu_packed
+from tfc.passes.schedule import ScheduleError, cpu_packed, parallelise
 from tfc.passes.schedule.cpu import schedule_kernel
 from tfc.passes.schedule.parallel import Parallelise, parallel_kernel
 from tfc.passes.target import Target
@@ -73,6 +73,22 @@ ROWS = "kernel rows(x: float32[n, 512] in, y: float32[n, 512] out) dims(n) { for
 )
 def test_what_is_independent(body: str, found: bool) -> None:
     assert any("for i <" in line for line in marked(ROWS.replace("S", body))) == found
+
+
+FLAT = """
+kernel flat(x: float32[10*n] in, y: float32[10*n] out) dims(n) {
+  for t < 3 { for i < n { for l < 4 vector { if lt(@(4*t + l), @(10)) { y[10*i + 4*t + l] = x[10*i + 4*t + l] } } } }
+}"""
+
+
+def test_what_conditions_keep_apart(same: Same) -> None:
+    """Without its condition the last tile of a row is the first of the next."""
+    k = parse_kernel(FLAT)
+    out = parallelise(parallelise(k, "t"), "i")
+    same(k, out, {"n": 0}, {"n": 1}, {"n": 3})
+    clash = parse_kernel(FLAT.replace("@(10)", "@(11)").replace("[10*n]", "[10*n + 1]"))
+    with pytest.raises(ScheduleError, match="iterations may depend on each other"):
+        parallelise(clash, "t")
 
 
 def test_grains_follow_from_the_work() -> None:

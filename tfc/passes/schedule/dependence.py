@@ -8,13 +8,14 @@ narrowed dim by dim. What cannot be narrowed stays unknown, and the rewrite that
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations_with_replacement
 
 from tfc.ir.index import Dim, Index, bounds, linear_in, subs, symbols_of
 from tfc.ir.kernel import Body, Buffer, For
 
 from .bounds import Facts, Span, at_least_0
-from .nest import Access, accesses, allocated
+from .nest import Access, accesses, allocated, condition_facts
 
 Interval = tuple[int | None, int | None]
 """Inclusive; None where there is no bound."""
@@ -48,10 +49,11 @@ def independent(first: Body, second: Body, buffers: Mapping[str, Buffer], facts:
     return all(distances(a, b, (), facts) is None for a, b in conflicts(first, second, buffers))
 
 
-def distances(a: Access, b: Access, band: Sequence[For], facts: Facts) -> Distances | None:
+def distances(a: Access, b: Access, band: Sequence[For], facts: Facts, *, guarded: bool = False) -> Distances | None:
     """For each loop of the band, iteration of `b` minus iteration of `a` where both touch one element; None if never.
 
-    `facts` are those outside the band. Loops of the accesses that are not in the band run freely in each.
+    `facts` are those outside the band. Loops of the accesses that are not in the band run freely in each. If `guarded`,
+    the conditions that the accesses stand under are looked at, and digits of indices that these leave no carry.
     """
     names = [loop.var for loop in band]
     found: Distances = {}
@@ -68,12 +70,12 @@ def distances(a: Access, b: Access, band: Sequence[For], facts: Facts) -> Distan
     )
     defined = {s.name for s in spans}
     inner = facts.within((*_missing(band, defined), *spans))
-    names_of_b = {**other, **moved}
-    differences = [
-        subs(ib, names_of_b) - ia
-        for ia, ib in zip(a.index, b.index, strict=True)
-        if not symbols_of(ia, ib) & facts.opaque
-    ]
+    pairs = [(ia, ib) for ia, ib in zip(a.index, b.index, strict=True) if not symbols_of(ia, ib) & facts.opaque]
+    if guarded:
+        differences = _under_guards(a, b, band, pairs, facts)
+        differences = [subs(d, {v + "'": moved[v] for v in names}) for d in differences]
+    else:
+        differences = [subs(ib, {**other, **moved}) - ia for ia, ib in pairs]
     for _ in range(len(band) + 1):  # each digit of an index is found once those above it are
         before = dict(found)
         if not all(_narrow(d, band, inner, found) for d in differences):
@@ -81,6 +83,32 @@ def distances(a: Access, b: Access, band: Sequence[For], facts: Facts) -> Distan
         if found == before:
             break
     return found
+
+
+def _under_guards(
+    a: Access, b: Access, band: Sequence[For], pairs: Sequence[tuple[Dim, Dim]], facts: Facts
+) -> list[Dim]:
+    """The differences of indices, the variables of `b` primed, taken apart by what the accesses' conditions say."""
+    loops = tuple(dict.fromkeys((*band, *b.loops)))
+    names: dict[str, Dim] = {loop.var: Index.symbol(loop.var + "'") for loop in loops}
+    said = [fact for g in a.guards for fact in condition_facts(g)]
+    said += [subs(fact, names) for g in b.guards for fact in condition_facts(g)]
+    known = tuple(fact for fact in said if not symbols_of(fact) & facts.opaque)
+    mine = (Span(loop.var, 0, loop.extent - 1) for loop in dict.fromkeys((*band, *a.loops)))
+    inner = facts.within((*mine, *(_primed(loop, names) for loop in loops)))
+    inner = replace(inner, holds=(*known, *inner.holds))
+    return [part for ia, ib in pairs for part in _digits(subs(ib, names) - ia, inner)]
+
+
+def _digits(x: Dim, facts: Facts) -> list[Dim]:
+    """Indices that are all 0 where `x` is: of `1000*r + c` with `-1000 < c < 1000`, both `1000*r` and `c`."""
+    terms = x.terms if isinstance(x, Index) else ()
+    for step in sorted({abs(c) for monomial, c in terms if monomial and abs(c) > 1}, reverse=True):
+        multiples = Index(tuple((monomial, c) for monomial, c in terms if monomial and c % step == 0))
+        rest = x - multiples
+        if rest != 0 and at_least_0((step - 1) - rest, facts) and at_least_0(rest + (step - 1), facts):
+            return [multiples, *_digits(rest, facts)]
+    return [x]
 
 
 def _delta(var: str) -> str:
@@ -155,14 +183,19 @@ def carried(loop: For, buffers: Mapping[str, Buffer], facts: Facts) -> tuple[Acc
     Accumulations into one element may come in any order, but not at once from the iterations of a parallel loop.
     """
     own = allocated(loop.body)
-    # Guards do not narrow distances, so what differs in them alone is asked about once; so is each pair.
-    uses = {(a.buffer, a.index, a.kind, tuple(x.var for x in a.loops)): a for a in accesses(loop.body)}
+    uses = {
+        (a.buffer, a.index, a.kind, tuple(x.var for x in a.loops), tuple(map(id, a.guards))): a
+        for a in accesses(loop.body)
+    }
     touched = [a for a in uses.values() if a.buffer not in own]
     for a, b in combinations_with_replacement(touched, 2):
         if not conflict(a, b, buffers, at_once=loop.kind == "parallel"):
             continue
-        between = distances(_inside(a, loop), _inside(b, loop), (loop,), facts)
-        if between is not None and between[loop.var] != ZERO:
+        for guarded in (False, True) if a.guards or b.guards else (False,):
+            between = distances(_inside(a, loop), _inside(b, loop), (loop,), facts, guarded=guarded)
+            if between is None or between[loop.var] == ZERO:
+                break
+        else:
             return a, b
     return None
 
