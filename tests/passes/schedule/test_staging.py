@@ -165,6 +165,48 @@ def test_a_loop_of_one_iteration_is_a_digit_of_any_place(same: Same) -> None:
     same(parse_kernel(text), out, *SIZES)
 
 
+EACH_TIME = """
+kernel each(x: float32[n, 8] in, y: float32[n, 4] out) dims(n) {
+  alloc t: float32[4] local stack
+  for q < n {
+    for z < 4 { t[z] = 0.0:float32 }
+    for k < 2 { for i < 4 { if gt(x[q, 4*k + i], 0.0:float32) { t[i] add= x[q, 4*k + i] } } }
+    for l < 4 { y[q, l] = t[l] }
+  }
+}
+"""
+
+
+def test_what_each_iteration_around_stores_first_is_loaded(same: Same) -> None:
+    k = parse_kernel(EACH_TIME)
+    out = stage(k, "t", name="r", around="k", space="register")
+    assert "r_in0" in print_kernel(out)
+    same(k, out, *SIZES)
+
+
+@pytest.mark.parametrize(
+    "filled",
+    [
+        "for z < 3 { t[z] = 0.0:float32 }",
+        "for z < min(n - 1, 4) { t[z] = 0.0:float32 }",
+        "if lt(@(0), @(q)) { for z < 4 { t[z] = 0.0:float32 } }",
+        "for z < 4 { if gt(x[q, z], 0.0:float32) { t[z] = 0.0:float32 } }",
+    ],
+)
+def test_what_iterations_may_not_store_first_is_not_loaded(filled: str) -> None:
+    text = EACH_TIME.replace("for z < 4 { t[z] = 0.0:float32 }", filled)
+    with pytest.raises(ScheduleError, match="elements that were never written"):
+        stage(parse_kernel(text), "t", name="r", around="k")
+
+
+def test_what_the_staged_loop_stores_first_was_not_there_before_it() -> None:
+    text = EACH_TIME.replace("for z < 4 { t[z] = 0.0:float32 }", "").replace(
+        "for k < 2 {", "for k < 2 { for z < 4 { if gt(x[q, z], 0.0:float32) { t[z] = 0.0:float32 } }"
+    )
+    with pytest.raises(ScheduleError, match="elements that were never written"):
+        stage(parse_kernel(text), "t", name="r", around="k")
+
+
 SUM_OF_NONE = """
 kernel none(x: float32[n] in, s: float32[] out) dims(n) {
   if lt(@(0), @(n)) { s[] = 2.0:float32 }

@@ -126,6 +126,7 @@ def _lanes(k: Kernel, var: str, width: int) -> tuple[Kernel, tuple[str, str]]:
 
 def _scores(k: Kernel, a: Attention, rows: Sequence[str], t: Tiles) -> Kernel:
     """for tile { r = 0  for d { for j { r[j] add= q * k } }  r = steps(r)  n max= r  s = r }"""
+    largest = _written(locate(k, rows[-1], "attention").loop)
     keys, vectors, lanes = list[str](), list[str](), list[str]()
     for row in rows:
         key, *depth = _inner(k, row)
@@ -145,19 +146,28 @@ def _scores(k: Kernel, a: Attention, rows: Sequence[str], t: Tiles) -> Kernel:
         k = vectorise(k, v)
     for v in (*(f"{v}_j" for v in keys), *vectors, f"{name}_out0", f"{name}_out1"):
         k = unroll(k, v)
+    return _rows_in_registers(k, largest, first, t)
+
+
+def _rows_in_registers(k: Kernel, buffer: str, around: str, t: Tiles) -> Kernel:
+    """A number for each row in registers over all of a loop."""
+    name, layout = f"{buffer}_r", (Axis(0, step=t.width), Axis(0, count=t.width))
+    k = stage(k, buffer, name=name, around=around, space="register", layout=layout)
+    for way in ("in", "out"):
+        k = unroll(vectorise(k, f"{name}_{way}1"), f"{name}_{way}0")
     return k
 
 
 def _row_sums(k: Kernel, exponential: str, total: str, t: Tiles) -> Kernel:
     """for j { s = exp(s - t)  l add= s }"""
-    keys = list[str]()
+    keys, sums = list[str](), _written(locate(k, total, "attention").loop)
     for row in (exponential, total):
         (key,) = _inner(k, row)
         k, (vector, lane) = _lanes(k, row, t.width)
         k = reorder(k, [key, vector, lane])
         k = unroll(vectorise(k, lane), vector)
         keys.append(key)
-    return merge(k, *keys)
+    return _rows_in_registers(merge(k, *keys), sums, keys[0], t)
 
 
 def _result(k: Kernel, a: Attention, row: str, t: Tiles) -> Kernel:

@@ -140,7 +140,7 @@ def stage(
     if (fresh and len({a.kind for a in uses}) != 1) or (fresh and not uses[0].accumulates):
         raise ScheduleError("stage", where, "fresh: it is not only accumulated, with one combiner")
     covered = covered_first(body, staged.buffer, staged.box, staged.facts, masks=staged.masks)
-    if (fresh or not covered) and not known_written(k, staged.buffer, uses[0], staged.box, staged.masks, staged.facts):
+    if (fresh or not covered) and not _is_written(k, staged, uses, place, outer):
         raise ScheduleError("stage", where, "the window may hold elements that were never written")
     before = _copy_in(staged, None if not fresh else uses[0].kind, fill) if not covered or fresh else ()
     after = _copy_out(staged, uses[0].kind if fresh else None) if any(a.writes for a in uses) else ()
@@ -151,6 +151,14 @@ def stage(
     for loop in outer if after else ():
         check_independent(k, loop.var, "stage")
     return k
+
+
+def _is_written(k: Kernel, s: _Staged, uses: Sequence[Access], place: Place, outer: Sequence[For]) -> bool:
+    """Whether all of a window holds values where the loop begins, or its body, that is to have the copy."""
+    if known_written(k, s.buffer, uses[0], s.box, s.masks, s.facts):
+        return True
+    first = next(a for a in accesses(k.body) if a.buffer == s.buffer.name)
+    return place.loop not in first.loops and _stored_before(k, outer, place.guards, uses, s.buffer)
 
 
 def _staged(
@@ -286,18 +294,18 @@ def _check_written(k: Kernel, place: Place) -> None:
     for a in accesses(place.loop.body):
         b = table[a.buffer]
         read = a.kind != "store" and a.buffer not in own and b.role in ("local", "out")
-        if read and not filled_first(k, b) and not _stored_before(k, place, a):
+        mine = replace(a, loops=(place.loop, *a.loops))
+        if read and not filled_first(k, b) and not _stored_before(k, place.outer, place.guards, [mine], b):
             raise ScheduleError(
                 "unguard", place.loop.var, f"{b.name} may not have been written where the condition fails"
             )
 
 
-def _stored_before(k: Kernel, place: Place, a: Access) -> bool:
-    """Whether all that an access below a loop reads is stored first in the same iteration of a loop around that one."""
-    b = buffer_table(k)[a.buffer]
-    for n, around in enumerate(place.outer):
-        facts = facts_at(k, place.outer[: n + 1], place.guards)
-        box = window([replace(a, loops=(*place.outer[n + 1 :], place.loop, *a.loops))], b, facts)
+def _stored_before(k: Kernel, outer: Sequence[For], guards: Sequence[Expr], uses: Sequence[Access], b: Buffer) -> bool:
+    """Whether all that accesses inside of loops touch is stored first in the same iteration of one of these loops."""
+    for n, around in enumerate(outer):
+        facts = facts_at(k, outer[: n + 1], guards)
+        box = window([replace(a, loops=(*outer[n + 1 :], *a.loops)) for a in uses], b, facts)
         if covered_first(around.body, b, box, facts):
             return True
     return False
