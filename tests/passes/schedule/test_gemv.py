@@ -16,6 +16,7 @@ from tfc.ir.kernel import Accumulate, Alloc, Body, For, If, Kernel, walk
 from tfc.ir.kernel_verify import verify_program
 from tfc.ir.op import REGISTRY
 from tfc.ir.types import DType, float32, float64, int32
+from tfc.passes.schedule import cpu_gemv, parallelise
 from tfc.passes.schedule.cpu import Schedule
 from tfc.passes.schedule.cpu_gemv import FEWEST
 from tfc.passes.target import Target
@@ -73,6 +74,17 @@ def test_one_vector(depth: int, length: int) -> None:
     for graph, arrays in (product(1, depth, length), product(length, depth, 1, ta=True)):
         kernels = check(graph, arrays).values()
         assert depth < 20 or all(is_streamed(x.body) for x in kernels)
+
+
+@pytest.mark.parametrize("length", [32, 35])
+def test_blocks_of_rows_have_sums_of_their_own(monkeypatch: pytest.MonkeyPatch, length: int) -> None:
+    monkeypatch.setattr(cpu_gemv, "BLOCK", 2)
+    for k in check(*product(1, 48, length)).values():
+        (blocks,) = (s for s in k.body if isinstance(s, For) and s.var.endswith("k_b"))
+        assert blocks.extent == 3
+        parallelise(k, blocks.var)
+    for depth in (47, 56):
+        check(*product(1, depth, length))
 
 
 @pytest.mark.parametrize("rows", [2, 5, 11])

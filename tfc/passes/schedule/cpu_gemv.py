@@ -15,6 +15,7 @@ from tfc.ir.types import Shape
 
 from ..target import Target
 from .cpu_loops import merge_siblings, near
+from .defer import defer
 from .gemm import extent_of, factor, unguarded
 from .lanes import accumulate_lanes
 from .loops import reorder, split, unroll, vectorise
@@ -23,6 +24,8 @@ from .staging import Axis, stage
 
 CHAIN = 8
 """Rows of the matrix that are added to one vector at a time: the more, the seldomer it is read and written."""
+BLOCK = 32
+"""Times so many rows in a block that threads may take."""
 ROWS = 16
 """Rows of the matrix that are added to the tiles of a few vectors at a time."""
 FEW = 32
@@ -130,14 +133,24 @@ def _square(count: Dim, target: Target) -> tuple[int, int]:
 
 def _one(k: Kernel, g: Gemv, width: int) -> Kernel:
     """for some rows { for lanes { r = c  for row { r add= matrix * vector }  c = r } }"""
+    depth = extent_of(k, g.k)
+    chain, c = _chain(depth), g.c
+    chains = _chains(depth, chain)
     k = reorder(k, [g.k, g.v])
-    k = split(k, g.k, _chain(extent_of(k, g.k)), outer=f"{g.k}_c", inner=f"{g.k}_k", tail="peel_loop", suffix="_rest")
+    if chains is not None:
+        # Blocks of rows that threads may take, each with sums of its own, which are added up in order.
+        c, block = f"{g.c}_s", f"{g.k}_b"
+        k = split(k, g.k, chain * chains, outer=block, inner=f"{g.k}_n")
+        k = stage(k, g.c, name=c, at=block, fresh=True)
+        k = defer(k, block, g.c, name=f"{c}_all", after=f"{block}_sum")
+    inner = g.k if chains is None else f"{g.k}_n"
+    k = split(k, inner, chain, outer=f"{g.k}_c", inner=f"{g.k}_k", tail="peel_loop", suffix="_rest")
     k = reorder(k, [f"{g.k}_c", g.v, f"{g.k}_k"])
     k = split(k, g.v, width, outer=f"{g.v}_o", inner=f"{g.v}_l", tail="peel")
     for part in ("", "_tail") if has_loop(k, f"{g.v}_l_tail") else ("",):
         lane, row, r = f"{g.v}_l{part}", f"{g.k}_k{part}", f"{g.c}_r{part}"
         k = reorder(k, [row, lane])
-        k = stage(k, g.c, name=r, around=row, space="register")
+        k = stage(k, c, name=r, around=row, space="register")
         k = unguarded(unguarded(k, f"{r}_in0", "mask"), lane, "mask")
         for x in (lane, f"{r}_in0", f"{r}_out0"):
             k = vectorise(k, x)
@@ -151,6 +164,14 @@ def _chain(depth: Dim) -> int:
         return CHAIN
     near = sorted(range(CHAIN // 2 + 2, 3 * CHAIN // 2 + 1), key=lambda n: abs(n - CHAIN))
     return next((n for n in near if depth % n == 0), min(CHAIN, depth))
+
+
+def _chains(depth: Dim, chain: int) -> int | None:
+    """How many times so many rows make a block of them; None where blocks do not divide the depth, or it is one."""
+    if not isinstance(depth, int) or depth % chain or depth < 2 * BLOCK * chain:
+        return None
+    near = sorted(range(BLOCK // 2, 2 * BLOCK), key=lambda n: abs(n - BLOCK))
+    return next((n for n in near if depth // chain % n == 0), None)
 
 
 def _several(k: Kernel, g: Gemv, over: str, target: Target) -> Kernel:
