@@ -160,7 +160,22 @@ from tfc.frontend.v1.variables import (
     variables_initializer,
 )
 
-from . import app, compat, contrib, errors, flags, initializers, layers, logging, math, nn, python, random, train
+from . import (
+    app,
+    compat,
+    contrib,
+    errors,
+    flags,
+    initializers,
+    layers,
+    logging,
+    losses,
+    math,
+    nn,
+    python,
+    random,
+    train,
+)
 from .missing import missing as _missing
 
 __version__ = "1.15.0"
