@@ -22,10 +22,10 @@ _COLOURS = {
     "numexpr": "#a1887f",
     "numba": "#00acc1",
 }
-_ROW, _GAP = 0.235, 1.0
+_ROW, _GAP = 0.225, 1.0
 """Inches of a workload, and rows between groups."""
-_FARTHEST = 100.0
-"""Points beyond are drawn at the edge, as arrows."""
+_NEAREST, _FARTHEST = 0.5, 100.0
+"""Points beyond are drawn at the edges, as arrows. On a busy machine limits may have been measured in a worse time."""
 _TICKS = (0.5, 1, 1.5, 2, 3, 5, 10, 20, 50, 100)
 
 
@@ -39,7 +39,7 @@ def draw(results: Results, path: Path) -> None:
         raise ValueError("no workload has a time and a limit: there is nothing to draw")
     parts = groups(rows)
     height = _ROW * (len(rows) + (_GAP + 0.6) * len(parts)) + 1.3
-    figure = Figure(figsize=(11.5, height), layout="constrained")
+    figure = Figure(figsize=(9.5, height), layout="constrained")
     all_axes = figure.subplots(
         len(parts), 1, sharex=True, squeeze=False, height_ratios=[len(r) + _GAP for r in parts.values()]
     )[:, 0]
@@ -54,7 +54,7 @@ def draw(results: Results, path: Path) -> None:
         f"{results.machine['CPU']}, {results.machine['vectors']}, {results.machine['date'][:10]}",
         fontsize=11,
     )
-    figure.legend(handles=handles, loc="outside lower center", ncols=6, fontsize=8.5, frameon=False)
+    figure.legend(handles=handles, loc="outside lower center", ncols=5, fontsize=8.5, frameon=False)
     figure.savefig(path, dpi=130)
 
 
@@ -69,10 +69,10 @@ def _group(axes: Any, group: str, rows: list[Row]) -> None:
     axes.set_title(group, loc="left", fontsize=9.5, fontweight="bold", pad=3)
     for y, row in enumerate(rows):
         for name, value in _points(row).items():
-            at = min(value, _FARTHEST)
+            at = _shown(value)
             if name == _OURS:
                 axes.barh(y, at - 1e-3, left=1e-3, height=0.62, color="#1565c0", alpha=0.25, zorder=1)
-            axes.plot(at, y, **_style(name, beyond=value > _FARTHEST), clip_on=False)
+            axes.plot(at, y, **_style(name, value), clip_on=False)
     axes.set_yticks(range(len(rows)), [row.workload for row in rows], fontsize=8)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.axvline(1.0, color="black", linewidth=1.2, zorder=2)
@@ -84,25 +84,29 @@ def _group(axes: Any, group: str, rows: list[Row]) -> None:
 
 def _scale(all_axes: Any, rows: list[Row]) -> None:
     """Logarithmic, as wide as the points need, up to the farthest that are told apart."""
-    values = [min(value, _FARTHEST) for row in rows for value in _points(row).values()]
+    values = [_shown(value) for row in rows for value in _points(row).values()]
     last, right = all_axes[-1], max(values) * 1.03
     last.set_xscale("log")
-    last.set_xlim(min(0.8, min(values) * 0.9), right)
+    last.set_xlim(max(_NEAREST, min(0.8, min(values) * 0.9)), right)
     ticks = [tick for tick in _TICKS if tick <= right]
     last.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     last.set_xticks([], minor=True)
-    what = "median time / limit, log scale; the limit is the longer of FLOP at the FMA peak and bytes streamed"
-    last.set_xlabel(f"{what}; ▸ beyond {_FARTHEST:g}" if max(values) == _FARTHEST else what, fontsize=9)
+    what = "median time / limit, log scale; the limit: the longer of FLOP at the FMA peak and bytes streamed"
+    last.set_xlabel(what, fontsize=9)
     for axes in all_axes:
-        axes.tick_params(axis="x", labelsize=8, labelbottom=axes is last)
+        axes.tick_params(axis="x", labelsize=7.5, labelbottom=True, pad=1)
 
 
-def _style(name: str, beyond: bool = False) -> dict[str, Any]:
-    style = {"linestyle": "none", "markeredgewidth": 0.0}
+def _shown(value: float) -> float:
+    return max(_NEAREST, min(value, _FARTHEST))
+
+
+def _style(name: str, value: float = 1.0) -> dict[str, Any]:
+    style: dict[str, Any] = {"linestyle": "none", "markeredgewidth": 0.0, "alpha": 0.9}
+    beyond = ">" if value > _FARTHEST else "<" if value < _NEAREST else ""
     if name == _OURS:
-        return style | {"marker": ">" if beyond else "D", "color": "#1565c0", "markersize": 6, "zorder": 5}
-    shape = {"marker": ">" if beyond else "o", "color": _COLOURS[name], "markersize": 5, "zorder": 4}
-    return style | shape | {"alpha": 0.9}
+        return style | {"marker": beyond or "D", "color": "#1565c0", "markersize": 6, "zorder": 5}
+    return style | {"marker": beyond or "o", "color": _COLOURS[name], "markersize": 5, "zorder": 4}
 
 
 def _handle(axes: Any, name: str) -> Any:

@@ -38,7 +38,7 @@ exit status: 0 done, 1 a contestant of ours failed or was wrong, 2 wrong usage
 """
 INTERRUPTED = 130
 """The exit status that shells give for a process that SIGINT ended."""
-QUICK_SECONDS, SECONDS = 0.5, 2.5
+QUICK_SECONDS, SECONDS = 0.5, 2.0
 """Of the rounds of one workload, about."""
 
 
