@@ -240,3 +240,30 @@ def test_losses_of_weights_and_results_are_collected_once() -> None:
 def test_arguments_that_do_not_fit(error: type[Exception], message: str, call: Callable[[], Any]) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+def test_contrib_layers() -> None:
+    """Other names of variables; the rectifier and Xavier's weights are the default; a normaliser instead of biases."""
+    x = fed(None, 6, 5, 2)
+    flat = tf.contrib.layers.flatten(x)
+    hidden = tf.contrib.layers.fully_connected(flat, 4, variables_collections=["all"], outputs_collections="ends")
+    assert names(tf.get_collection("all")) == names(tf.global_variables())
+    assert tf.get_collection("ends") == [hidden]
+    plain = tf.contrib.layers.fully_connected(hidden, 3, activation_fn=None, scope="out", biases_initializer=None)
+    again = tf.contrib.layers.fully_connected(hidden, 3, None, scope="out", biases_initializer=None, reuse=True)
+    twice = tf.contrib.layers.fully_connected(plain, 2, None, lambda y, by: y * by, {"by": 2.0})
+    parts = ["fully_connected/weights", "fully_connected/biases", "out/weights", "fully_connected_1/weights"]
+    assert names(tf.trainable_variables()) == [f"{p}:0" for p in parts]
+    assert [t.name for t in (flat, hidden, plain)] == [
+        "Flatten/flatten/Reshape:0",
+        "fully_connected/Relu:0",
+        "out/MatMul:0",
+    ]
+    with tf.Session() as s:
+        s.run(tf.global_variables_initializer())
+        found, same, last, w, b, v, u = s.run([plain, again, twice, *tf.global_variables()], {x: X})
+    expected = relu(X.reshape(3, -1) @ w + b) @ v
+    np.testing.assert_allclose(found, expected)
+    np.testing.assert_array_equal(same, found)
+    np.testing.assert_allclose(last, expected @ u * 2)
+    assert np.abs(w).max() <= np.sqrt(6 / 64)
