@@ -31,14 +31,14 @@ EVERY = {**ALL, **POOLS}
 
 @pytest.mark.parametrize("name", EVERY)
 def test_meaning(same: Same, name: str) -> None:
-    """Each kernel for one of the targets, so that all targets see all kinds of kernels in a few runs."""
+    """Each kernel for one of the targets: so each target sees kernels of all kinds."""
     text, dims = EVERY[name]
     k = parse_kernel(text)
-    for target in list(TARGETS)[list(EVERY).index(name) % 2 :: 2]:
-        same(k, schedule_kernel(k, TARGETS[target]), *dims, rtol=2e-6)
+    target = list(TARGETS.values())[list(EVERY).index(name) % len(TARGETS)]
+    same(k, schedule_kernel(k, target), *dims, rtol=2e-6)
 
 
-@pytest.mark.parametrize("name", ["one image", "depthwise", "groups", "filter of 1-D", "filter of groups"])
+@pytest.mark.parametrize("name", ["one image", "depthwise", "groups", "filter of 1-D"])
 def test_what_is_not_finite_stays_where_it_belongs(name: str) -> None:
     """NaN or an infinity in the last element of one factor, beside which tiles and vectors end."""
     text, all_dims = ALL[name]

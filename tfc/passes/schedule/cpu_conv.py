@@ -49,7 +49,7 @@ def is_conv(k: Kernel, g: Sums, target: Target) -> bool:
     return shared and isinstance(size, int) and size <= target.l2 // 2
 
 
-LATENCY = 8
+LATENCY = 10
 """Multiplications that start before the first of them has ended: sums that a tile needs to keep the machine busy."""
 STEPS = 64
 """Steps of a sum that are worth a tile's way into registers and back."""
