@@ -43,7 +43,8 @@ class View:
     """Memory that statements access: `steps` are strides in elements, `origin` is added to every flat index.
 
     `constant` says that nothing writes it while the kernel runs, `alias` that other arguments may lie in it; `elements`
-    counts those of a local buffer, 0 for an argument.
+    counts those of a local buffer, 0 for an argument. `stream` counts the bytes of one whose stores may go past the
+    caches, 0 for any other.
     """
 
     dtype: DType
@@ -54,6 +55,7 @@ class View:
     constant: bool = False
     elements: int = 0
     alias: bool = False
+    stream: Dim = 0
 
 
 @dataclass
@@ -81,6 +83,8 @@ class Context:
     whole: bool = False
     """Within the copy of a masked body for vectors that are whole."""
     status: Value | None = None
+    streams: dict[str, View] = field(default_factory=dict)
+    """The views to which some store may go past the caches, by their pointers."""
     threads: Value | None = None
     """How many threads the code may use."""
     at_once: bool = False

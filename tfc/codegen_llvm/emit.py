@@ -27,6 +27,7 @@ from .expressions import is_of_indices, value_of, value_of_all
 from .indices import index_value, resolve
 from .memory import accumulate, as_memory, store
 from .parallel import is_parallel, parallel_loop
+from .streams import is_large, only_written, settle
 from .tiles import loaded_tiles, stored_tiles, write_tile
 from .writer import I1, I64, PTR, Value, Writer
 
@@ -62,6 +63,7 @@ def _emit_kernel(kernel: Kernel, target: Target, declarations: dict[str, str]) -
     w = Writer(declarations)
     cx = Context(kernel.name, target, w, arguments={b.name: b for b in kernel.buffers})
     parameters: list[str] = []
+    written = only_written(kernel)
     for d in kernel.dims:
         cx.bind(d, Value(w.fresh("%d"), I64), 0)
     for b in kernel.buffers:
@@ -70,7 +72,9 @@ def _emit_kernel(kernel: Kernel, target: Target, declarations: dict[str, str]) -
         reads = b.role == "in"
         marks = ("" if b.alias else " noalias") + (" readonly" if reads else "")
         parameters.append(f"ptr{marks} align {align} {pointer.text}")
-        cx.views[b.name] = View(b.dtype, pointer, b.steps, 0, align, reads and not b.alias, alias=b.alias)
+        stream = b.nbytes if b.name in written and is_large(b.nbytes, target) else 0
+        view = View(b.dtype, pointer, b.steps, 0, align, reads and not b.alias, alias=b.alias, stream=stream)
+        cx.views[b.name] = view
     parameters += [cx.value(d).typed for d in kernel.dims]
     if _checks(kernel.body):
         cx.status = Value("%status", PTR)
@@ -79,6 +83,7 @@ def _emit_kernel(kernel: Kernel, target: Target, declarations: dict[str, str]) -
         cx.threads = Value("%threads", I64)
         parameters.append("i64 %threads")
     emit_body(cx, kernel.body)
+    settle(cx)
     return [*cx.functions, w.function(f"internal void {_symbol(kernel.name)}({', '.join(parameters)})")]
 
 

@@ -12,6 +12,7 @@ from tfc.ir.types import DType, Shape
 from .context import Context, View, memory_element
 from .indices import arithmetic, index_value, lane_form, resolve, terms
 from .primitives import apply, choose, constant, reduce_lanes
+from .streams import forms
 from .writer import I1, PTR, Value, integer, known_lanes, suffix, type_text
 
 Form = tuple[Dim, Dim] | None
@@ -223,7 +224,8 @@ def _store_vector(cx: Context, view: View, first: Dim, value: Value) -> None:
         old = cx.w.effect(value.elem, value.lanes, f"load {value.type}, {pointer.typed}, align {align}")
         value = choose(cx, cx.mask, value, old)
     if mask is None:
-        cx.w.emit(f"  store {value.typed}, {pointer.typed}, align {align}")
+        for past in forms(cx, view, first, value):
+            cx.w.emit(f"  store {value.typed}, {pointer.typed}, align {past or align}")
         return
     lanes = known_lanes(mask)
     if lanes is not None and sum(lanes) == 1:

@@ -20,6 +20,7 @@ from tfc.passes.memory import aligned
 
 from .context import Context, View
 from .indices import index_value, intrinsic, resolve
+from .streams import settle
 from .writer import I1, I64, PTR, Value, Writer, integer
 
 FAIR = 4
@@ -83,11 +84,13 @@ def _function(cx: Context, s: For, extent: Dim, name: str, captures: _Captures, 
     inner.views = {b: replace(cx.views[b], pointer=taken(cx.views[b].pointer)) for b in captures.buffers}
     inner.status = None if cx.status is None else taken(cx.status)
     inner.at_once = True
+    inner.streams = {}
     _take_private(inner, s)
     high = extent - 1 if isinstance(extent, int) else None
     with w.loop(Value("%end", I64), Value("%begin", I64)) as counter, inner.names():
         inner.bind(s.var, counter, 0, high)
         emit_body(inner, s.body)
+    settle(inner)
     head = f"internal void {name}(ptr %context, i64 %begin, i64 %end, ptr %own, i64 %threads)"
     return w.function(head)
 
@@ -194,7 +197,7 @@ def _captures(cx: Context, s: For) -> _Captures:
 
 
 def _dims(view: View) -> tuple[Dim, ...]:
-    return (*view.steps, view.origin)
+    return (*view.steps, view.origin, view.stream)
 
 
 def _mentioned(s: Stmt) -> tuple[set[str], set[str]]:
