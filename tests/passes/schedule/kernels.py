@@ -251,7 +251,7 @@ def products() -> Iterator[tuple[str, tuple[str, tuple[Dims, ...]]]]:
         rows = tuple({"m": m} for m in (0, 1, 6, 13))
         yield f"{name} of m rows", (matmul("m", 10, 9, ta=ta, tb=tb), rows)
         yield f"{name} of m deep", (matmul(5, 10, "m", ta=ta, tb=tb), rows)
-    for n in (1, 2, 3, 10, 17, 31, 33):
+    for n in (1, 2, 3, 10, 17, 31, 33, 70):
         yield f"{n} columns", (matmul("m", n, 5), ({"m": 0}, {"m": 4}))
     yield "a product of float64", (matmul(5, 9, "k", dtype="float64"), ({"k": 0}, {"k": 6}))
     yield "a product of int32", (matmul("m", 17, 5, dtype="int32"), ({"m": 0}, {"m": 4}))

@@ -16,9 +16,10 @@ from tfc.ir.kernel import Kernel
 from ..target import Target
 from .cpu_loops import merge_siblings, near
 from .gemm import Gemm, along, dim_of, extent_of, merge_all
-from .loops import Tail, cut, split
+from .loops import Tail, cut, distribute, split
 from .register_tile import (
     FEW_ROWS,
+    Nests,
     Tile,
     best_tile,
     from_zeros,
@@ -36,6 +37,8 @@ LINE = 64
 """Bytes of a line of the caches."""
 OFTEN = 4
 """Tiles side by side that read a block of a's rows often."""
+MANY = 20
+"""Vectors of columns from which on one more or less does not count."""
 FEW = 2
 """Blocks of rows for which packing b does not pay."""
 
@@ -79,21 +82,41 @@ def _copy_pays(k: Kernel, g: Gemm, tile: Tile, depth: int | None, target: Target
 
 def _whole(k: Kernel, g: Gemm, nests: Sequence[str], tile: Tile, *, pack: bool, copied: bool) -> Kernel:
     """pack b  for block { for jt { r = 0  for k { r add= a * b }  c = r } .. }"""
-    *_, zi, zj = g.zero
     columns = extent_of(k, g.j)
-    for v in nests:
-        tail: Tail = "mask" if v in (zi, g.i) else "short"
+    k, parts = _parts(k, g, tile)
+    rows = [*(n.zero[0] for n in parts), *(n.rows for n in parts)]
+    for v in (*rows, *nests[2:]):
+        tail: Tail = "mask" if v in rows else "short"
         k = split(k, v, tile.rows, outer=f"{v}_o", inner=f"{v}_i", tail=tail)
-    k = merge_all(k, [f"{v}_o" for v in nests])
-    k = from_zeros(k, g.c, (f"{zi}_i", zj), f"{g.i}_i", g.j, [g.k], tile)
+    k = merge_all(k, [f"{v}_o" for v in (*rows, *nests[2:])])
+    parts = [replace(n, zero=(f"{n.zero[0]}_i", n.zero[1]), rows=f"{n.rows}_i") for n in parts]
+    for n in parts:
+        k = from_zeros(k, g.c, n)
     if pack:
         same = g.batch and not symbols_of(*g.b.index) & set(g.batch)
         k = _pack(k, g, tile, around=g.zero[0] if same else f"{nests[0]}_o")
     k = _copy(k, g, f"{nests[0]}_o") if copied else k
-    k = without_conditions(k, f"{g.i}_i", g.j, "mask")
-    k = without_jumps(k, f"{zj}_t", [g.k], (f"{zj}_l", f"{g.j}_l", f"{g.c}_r_out2"))
+    for n in parts:
+        k = without_conditions(k, n.rows, n.columns, "mask")
+        k = without_jumps(k, f"{n.zero[1]}_t", n.over, (f"{n.zero[1]}_l", f"{n.columns}_l", f"{n.registers}_out2"))
     k = _pack_whole_vectors(k, g, tile, columns) if pack else k
     return near(merge_siblings(k, [f"{v}_i" for v in nests[2:]]))
+
+
+def _parts(k: Kernel, g: Gemm, tile: Tile) -> tuple[Kernel, list[Nests]]:
+    """The nests of zeros and of the product, in two parts where the last tile of columns would be one vector of two."""
+    *_, zi, zj = g.zero
+    whole = Nests((zi, zj), g.i, g.j, (g.k,), tile, f"{g.c}_r")
+    columns = extent_of(k, g.j)
+    vectors = -(-columns // tile.width) if isinstance(columns, int) else 0
+    if not tile.vectors < vectors < MANY or vectors % tile.vectors != 1:
+        return k, [whole]
+    end = (vectors - 1) * tile.width
+    for i, j in ((zi, zj), (g.i, g.j)):
+        k = distribute(cut(k, j, end), i, 1, second=f"{i}_tail")
+    zero, over = (f"{zi}_tail", f"{zj}_tail"), (f"{g.k}_tail",)
+    last = Nests(zero, f"{g.i}_tail", f"{g.j}_tail", over, replace(tile, vectors=1), f"{g.c}_r_tail")
+    return k, [whole, last]
 
 
 def _in_chunks(k: Kernel, g: Gemm, nests: Sequence[str], tile: Tile, depth: int, *, copied: bool) -> Kernel:

@@ -75,17 +75,32 @@ def layout(k: Kernel, c: str, tile: Tile) -> tuple[Axis, Axis, Axis]:
     return Axis(d - 1), Axis(d, step=tile.width), Axis(d, count=tile.width)
 
 
-def from_zeros(k: Kernel, c: str, zero: tuple[str, str], i: str, j: str, over: Sequence[str], tile: Tile) -> Kernel:
-    """The tiles of two nests over a block of rows, that of zeros and that of a product, as one in registers.
+@dataclass(frozen=True)
+class Nests:
+    """A nest over a block of rows that sets a result to zero, that of the product into it, and their tile.
+
+    The loops over rows and columns of both, those of the product's reduction, the name of the tile's registers.
+    """
+
+    zero: tuple[str, str]
+    rows: str
+    columns: str
+    over: tuple[str, ...]
+    tile: Tile
+    registers: str
+
+
+def from_zeros(k: Kernel, c: str, n: Nests) -> Kernel:
+    """The tiles of a nest of zeros and of the product's as one in registers.
 
     for zi { for zj { c = 0 } }  for i { for j { for k { c add= a * b } } }
     -> for jt { r = 0  for k { for i { for jv { for jl { r add= a * b } } } }  c = r }
     """
-    zi, zj = zero
-    k = in_vectors(in_vectors(k, zj, tile), j, tile)
-    k = inside(inside(k, zi, zj, ()), i, j, over)
-    k = merge(k, f"{zj}_t", f"{j}_t")
-    k = stage(k, c, name=f"{c}_r", at=f"{zj}_t", space="register", layout=layout(k, c, tile))
+    zi, zj = n.zero
+    k = in_vectors(in_vectors(k, zj, n.tile), n.columns, n.tile)
+    k = inside(inside(k, zi, zj, ()), n.rows, n.columns, n.over)
+    k = merge(k, f"{zj}_t", f"{n.columns}_t")
+    k = stage(k, c, name=n.registers, at=f"{zj}_t", space="register", layout=layout(k, c, n.tile))
     return unguarded(unguarded(k, f"{zj}_l"), zi)
 
 
