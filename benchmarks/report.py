@@ -7,49 +7,24 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .aims import BEST, Aim
+from .aims import Aim
+from .distances import SUMMARY, aims_of, compared, distance, summary
 from .results import Cell, Library, Results, Row, Status, groups, load, names, ratio
 from .tables import micro, times
-from .workloads import WORKLOADS
 
-REACHED = "reached"
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
-
-
-def compared(row: Row, aim: Aim) -> tuple[float | None, float | None, str]:
-    """tfc's figure, the one that it is compared with, and whose that is; None where it is missing."""
-    ours = row.cell("tfc")
-    if isinstance(aim.of, float):
-        return _figure(ours, aim), aim.of, ""
-    theirs = row.best_peer() if aim.of == BEST else row.cell(aim.of)
-    return _figure(ours, aim), _figure(theirs, aim), theirs.contestant if theirs else aim.of
-
-
-def _figure(cell: Cell | None, aim: Aim) -> float | None:
-    value: float | None = getattr(cell, aim.figure) if cell else None
-    return value
-
-
-def measured(row: Row, aim: Aim) -> float | None:
-    """tfc's figure over what the aim compares it with; None where one of them is missing."""
-    ours, theirs, _ = compared(row, aim)
-    return ours / theirs if ours is not None and theirs else None
-
-
-def distance(row: Row, aim: Aim, vector_bytes: int) -> str:
-    """The ratio that was measured, and by what factor it misses the aim."""
-    value = measured(row, aim)
-    if value is None:
-        return "no figure"
-    most = aim.at_most(vector_bytes)
-    return f"{times(value)}: {REACHED}" if value <= most else f"{times(value)}: {value / most:.2f} × the aim"
 
 
 def markdown(results: Results) -> str:
     """The whole of a run: machine, a line for each aim, every time, the libraries."""
     threads = results.settings["threads"]
     title = f"## {threads} thread{'s' if threads > 1 else ''}"
-    return "\n\n".join([title, _machine(results), _summary(results), *_groups(results), _libraries(results)]) + "\n"
+    return (
+        "\n\n".join(
+            [title, _machine(results), _table(SUMMARY, summary(results)), *_groups(results), _libraries(results)]
+        )
+        + "\n"
+    )
 
 
 def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
@@ -64,27 +39,11 @@ def _machine(results: Results) -> str:
     return _table(("machine", ""), facts)
 
 
-def _aims() -> dict[str, tuple[Aim, ...]]:
-    return {workload.name: workload.aims for workload in WORKLOADS}
-
-
-def _summary(results: Results) -> str:
-    """How many aims are reached, by group."""
-    aims, lines = _aims(), []
-    for group, rows in groups(results.rows).items():
-        told = [(row, aim, measured(row, aim)) for row in rows for aim in aims.get(row.workload, ())]
-        known = [(value, aim) for _, aim, value in told if value is not None]
-        reached = sum(value <= aim.at_most(results.vector_bytes) for value, aim in known)
-        lines.append((group, str(len(rows)), str(len(known)), str(reached), ""))
-    return _table(("group", "workloads", "aims measured", "reached", ""), lines)
-
-
 def _groups(results: Results) -> Iterator[str]:
     """Each group: the aims with their distance, then all times."""
-    aims = _aims()
     for group, rows in groups(results.rows).items():
         yield f"### {group}"
-        lines = [_aim(row, aim, results) for row in rows for aim in aims.get(row.workload, ())]
+        lines = [_aim(row, aim, results) for row in rows for aim in aims_of(row)]
         if lines:
             yield _table(("workload", "tfc, µs", "against, µs", "limit, µs", "aim", "measured"), lines)
         columns = [name for name in names(rows) if _is_shown(name, rows)]

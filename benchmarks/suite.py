@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .compare import comparison
 from .contestants import CONTESTANTS, Contestant
+from .distances import summary_text
 from .machine import machine_facts, widest_vector_bytes
 from .plot import SUFFIXES, draw
 from .results import Results, Row, Status, load
@@ -115,6 +116,7 @@ def run(options: argparse.Namespace) -> int:
     print(facts_text(facts), end="\n\n", flush=True)
     results = measure_all(workloads, contestants, settings, facts)
     print(full_text(results, options.details))
+    print(f"\n{summary_text(results)}")
     if options.json:
         options.json.write_text(results.to_json())
     if options.plot:

@@ -11,8 +11,9 @@ import pytest
 from benchmarks import aims
 from benchmarks.aims import Aim
 from benchmarks.compare import comparison
+from benchmarks.distances import SUMMARY, distance, measured, summary
 from benchmarks.plot import draw
-from benchmarks.report import BEGIN, END, distance, main, markdown, measured
+from benchmarks.report import BEGIN, END, main, markdown
 from benchmarks.results import Cell, Library, Results, Row, Status, from_json, load, ratio
 from benchmarks.suite import main as suite
 from benchmarks.tables import full_text, group_table, micro, times
@@ -137,6 +138,20 @@ def test_distances_to_aims(aim: Aim, value: float | None, said: str) -> None:
     (row,) = some_results().rows
     assert measured(row, aim) == (None if value is None else pytest.approx(value, rel=1e-3))
     assert distance(row, aim, vector_bytes=64) == said
+
+
+def test_the_summary() -> None:
+    ((group, *figures),) = summary(some_results())
+    assert group == "training"
+    assert dict(zip(SUMMARY[1:], figures, strict=True)) == {
+        "workloads": "1",
+        "tfc/best": "0.50",
+        "fastest": "1 of 1",
+        "tfc/limit": "1.67",
+        "aims measured": "1",
+        "reached": "0",
+        "": "",
+    }
 
 
 def test_aims_of_narrow_vectors() -> None:
