@@ -142,11 +142,6 @@ def window_first(b: StageBuilder, node: Node, value: Value) -> Stage:
     def element(at: Shape, index: Shape, number: Expr) -> Expr:
         here = b.element(x, index)
         hit = here.eq(b.element(y, at)) | here.ne(here)
-        for i, size, (start, inner) in zip(index[1:-1], x.type.dims[1:-1], node.attrs["inside"], strict=True):
-            if start != 0:
-                hit = hit & (At(i) >= At(start))
-            if start + inner != size:
-                hit = hit & (At(i) < At(start + inner))
         return select(hit, number, nowhere)
 
     return _gathered(b, node, value, "min", element)

@@ -101,11 +101,12 @@ def pools() -> list[Row]:
                 rows += [("avg_pool", [a], mean, (0,)), ("avg_pool_grad", [c, a], mean, second)]
         if padding == VALID:
             rows += [("window_reduce", [x], {**core, "combiner": c, "sizes": sizes}, ()) for c in ("add", "max")]
-            rows += [("window_first", [x, y], {**core, "inside": tuple((0, n) for n in x[1:-1])}, ())]
+            rows += [("window_first", [x, y], core, ())]
             rows += [("window_place", [y], {**core, "sizes": x[1:-1]}, ())]
         inside = tuple((k % 2, n - k % 2) for k, n in enumerate(x[1:-1]))
         if padding != SAME:
             rows += [("window_count", [], {**core, "of": T.float32, "counts": sizes, "inside": inside}, ())]
+            rows += [("window_origin", [], {**core, "counts": sizes, "inside": inside}, ())]
     return rows
 
 

@@ -7,6 +7,7 @@ ones in row-major order; where there is a NaN, to the first NaN.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from ..index import Dim, product
 from ..op import Element, Op, Shapes, declare
 from ..types import DType, Shape, TensorType, dtype, int32
 from .common import FLOAT, NUMBER, like, need
-from .math import div
+from .math import div, equal, select
 from .windows import (
     Pairs,
     back_ref,
@@ -34,6 +35,7 @@ from .windows import (
     pad_spatial,
     padded_sizes,
     parts_of,
+    reach,
     shape_of_parts,
     taps,
     window_counts,
@@ -78,28 +80,24 @@ window_reduce: Op = declare(
 """The elements of each window put together by a combiner of the kernel IR; `sizes` are the numbers of windows."""
 
 
-def _first_type(shapes: Shapes, x: TensorType, y: TensorType, *, inside: Pairs, **windows: Any) -> TensorType:
+def _first_type(shapes: Shapes, x: TensorType, y: TensorType, **windows: Any) -> TensorType:
     need((x, y), NUMBER)
     if x.shape is not None and y.shape is not None:
         check_fit(shapes, x.shape[1:-1], windows["window"], y.shape[1:-1], windows)
     return TensorType(int32, y.shape)
 
 
-def _first_ref(x: Any, y: Any, inside: Any, window: Any, **rest: Any) -> Any:
+def _first_ref(x: Any, y: Any, window: Any, **rest: Any) -> Any:
     out = np.full(y.shape, NOWHERE, np.int32)
-    real = np.zeros(x.shape, np.bool_)
-    real[(slice(None), *(slice(start, start + n) for start, n in inside))] = True
     for number, _, taken in taps(x.shape, window, y.shape[1:-1], rest):
-        hit = real[taken] & ((x[taken] == y) | (x[taken] != x[taken]))
+        hit = (x[taken] == y) | (x[taken] != x[taken])
         out = np.where(hit, np.minimum(out, number), out)
     return out.astype(np.int32)
 
 
-window_first: Op = declare(
-    "window_first", _first_type, ref=_first_ref, template="window_first", attrs=("inside", *WINDOW)
-)
+window_first: Op = declare("window_first", _first_type, ref=_first_ref, template="window_first", attrs=WINDOW)
 """The number, in row-major order, of the first element of each window of the first operand that is the result, which
-the second has, or NaN. `inside` are start and size, per spatial dim, of what is no padding: nothing else counts."""
+the second has, or NaN."""
 
 
 def _need_numbers(first: TensorType) -> None:
@@ -149,52 +147,77 @@ window_place: Op = declare(
 that has the number in it. `sizes` are the spatial dims of what the windows lie over."""
 
 
-# What a mean counts
+# Windows and what is no padding: `inside` are start and size of that in each spatial dim
 
 
-def _count_type(shapes: Shapes, *, of: DType, counts: Shape, **attrs: Any) -> TensorType:
-    return TensorType(of, (*counts, 1))
+def _below(limit: Dim, i: Dim, stride: int, dilation: int) -> Dim:
+    """How many elements of window `i`, if it had no end, lie before a place; less than 1 for none."""
+    return index.floordiv(limit - i * stride + dilation - 1, dilation)
 
 
-def _counted(i: Dim, window: int, stride: int, dilation: int, start: Dim, size: Dim) -> Dim:
-    """How many elements of window `i` lie in `size` elements from `start` on."""
-
-    def below(limit: Dim) -> Dim:
-        before = index.floordiv(limit - i * stride + dilation - 1, dilation)
-        return index.maximum(index.minimum(before, window), 0)
-
-    return below(start + size) - below(start)
+def _each(n: Node, at: Shape) -> Iterator[tuple[Dim, int, int, int, tuple[Dim, Dim]]]:
+    """Per spatial dim the window, its size, stride and dilation, and start and size of what is inside."""
+    return zip(at, *(n.attrs[name] for name in (*WINDOW, "inside")), strict=False)
 
 
 def _count_element(b: Element, n: Node, at: Shape) -> Expr:
-    names = ("window", "strides", "dilations", "inside")
     total: Expr = E.At(1)
-    for i, k, s, d, (start, size) in zip(at, *(n.attrs[name] for name in names), strict=False):
-        total = total * E.At(b.simplify(_counted(i, k, s, d, start, size)))
+    for i, k, s, d, (start, size) in _each(n, at):
+        ends = (index.maximum(index.minimum(_below(p, i, s, d), k), 0) for p in (start, start + size))
+        first, last = map(b.simplify, ends)
+        total = total * E.At(last - first)
     return E.cast(total, n.type.dtype)
 
 
 def _count_ref(of: DType, counts: Any, inside: Any, **windows: Any) -> Any:
-    whole = [start + size for start, size in inside]
-    whole = [
-        max(n, (m - 1) * s + (k - 1) * d + 1)
-        for n, m, s, k, d in zip(
-            whole, counts, windows["strides"], windows["window"], windows["dilations"], strict=True
-        )
-    ]
-    ones = np.zeros((1, *whole, 1), of.np)
-    ones[(slice(None), *(slice(start, start + size) for start, size in inside))] = 1
-    return _reduce_ref(ones, "add", counts, **windows)[0]
+    return _reduce_ref(_marked(counts, inside, windows).astype(of.np), "add", counts, **windows)[0]
+
+
+def _marked(counts: Any, inside: Any, windows: dict[str, Any]) -> Any:
+    """An array that so many windows lie over: whether an element is inside."""
+    each = zip(inside, counts, *(windows[name] for name in WINDOW), strict=True)
+    sizes = [max(start + size, (m - 1) * s + reach(k, d)) for (start, size), m, k, s, d in each]
+    out = np.zeros((1, *sizes, 1), np.bool_)
+    out[(slice(None), *(slice(start, start + size) for start, size in inside))] = True
+    return out
 
 
 window_count: Op = declare(
     "window_count",
-    _count_type,
+    lambda shapes, of, counts, **attrs: TensorType(of, (*counts, 1)),
     ref=_count_ref,
     element=_count_element,
     attrs=("of", "counts", "inside", *WINDOW),
 )
 """How many elements of each window lie inside, as a number of a dtype per window and one channel."""
+
+
+def _origin_element(b: Element, n: Node, at: Shape) -> Expr:
+    number: Dim = 0
+    for i, k, s, d, (start, _) in _each(n, at):
+        number = number * k + b.simplify(index.maximum(_below(start, i, s, d), 0))
+    return E.cast(E.At(number), int32)
+
+
+def _origin_ref(counts: Any, inside: Any, **windows: Any) -> Any:
+    places = (np.arange(m) for m in counts)
+    number: Any = np.zeros((), np.int64)
+    grid = np.meshgrid(*places, indexing="ij")
+    each = zip(grid, *(windows[name] for name in WINDOW), inside, strict=True)
+    for i, k, s, d, (start, _) in each:
+        number = number * k + np.maximum(-((i * s - start) // d), 0)
+    return number.astype(np.int32)[..., None]
+
+
+window_origin: Op = declare(
+    "window_origin",
+    lambda shapes, counts, **attrs: TensorType(int32, (*counts, 1)),
+    ref=_origin_ref,
+    element=_origin_element,
+    attrs=("counts", "inside", *WINDOW),
+)
+"""The number, in row-major order, of the first element of each window that lies inside, per window and one channel;
+any number where none does."""
 
 
 # The pools and their gradients
@@ -255,11 +278,18 @@ def _max_graph(n: Node) -> Value:
 
 
 def _first(x: Value, y: Value, attrs: dict[str, Any]) -> Value:
-    """Where in its window each largest number is."""
+    """Where in its window each largest number is.
+
+    Where that is the number which the padding has too, all of the window is equal, and its first element counts.
+    """
     sizes, form = parts_of(x.type.dims, attrs["data_format"])[1], attrs["data_format"]
-    inside = _inside(sizes, _pairs(sizes, attrs))
-    padded = _padded(x, attrs, _lowest(x.type.dtype))
-    return window_first(padded, channels_last(y, form), inside=inside, **_windows(attrs))
+    last, pairs, lowest = channels_last(y, form), _pairs(sizes, attrs), _lowest(x.type.dtype)
+    found = window_first(_padded(x, attrs, lowest), last, **_windows(attrs))
+    if all(pair == (0, 0) for pair in pairs):
+        return found
+    counts, inside = last.type.dims[1:-1], _inside(sizes, pairs)
+    origin = window_origin(graph=x.node.graph, counts=counts, inside=inside, **_windows(attrs))
+    return select(equal(last, like(x, lowest)), origin, found)
 
 
 def _placed(n: Node, x: Value, *operands: Value) -> Value:
@@ -325,10 +355,15 @@ def _max_ref(x: Any, **attrs: Any) -> Any:
 
 
 def _first_of(x: Any, y: Any, attrs: dict[str, Any]) -> Any:
-    last, pairs, _ = _geometry(x, attrs)
-    padded = pad_ref(last, pairs, _lowest(dtype(x.dtype)))
-    inside = _inside(last.shape[1:-1], pairs)
-    return _first_ref(padded, last_ref(y, attrs["data_format"]), inside, **_windows(attrs))
+    """Where in its window each largest number is: the first element that is no padding and is it, or is NaN."""
+    last, pairs, counts = _geometry(x, attrs)
+    padded, y = pad_ref(last, pairs), last_ref(y, attrs["data_format"])
+    real = pad_ref(np.ones(last.shape, np.bool_), pairs)
+    out = np.full(y.shape, NOWHERE, np.int32)
+    for number, _, taken in taps(padded.shape, attrs["window"], counts, attrs):
+        hit = real[taken] & ((padded[taken] == y) | (padded[taken] != padded[taken]))
+        out = np.where(hit, np.minimum(out, number), out)
+    return out.astype(np.int32)
 
 
 def _max_grad_ref(dy: Any, x: Any, y: Any, **attrs: Any) -> Any:
