@@ -77,9 +77,9 @@ class Arenas:
         self._free.append(piece)
 
 
-LARGE = 32 << 20
+LARGE = 16 << 20
 """Bytes from which on an array's memory is used again: what is smaller, the C library keeps for itself. The system
-clears what it gives, and that takes its time."""
+clears what it gives, and that takes its time; and memory that begins at a cache line can be stored to past the caches."""
 KEPT = 1 << 30
 """Bytes that are kept for arrays to come."""
 
