@@ -79,7 +79,7 @@ class Arenas:
 
 LARGE = 16 << 20
 """Bytes from which on an array's memory is used again: what is smaller, the C library keeps for itself. The system
-clears what it gives, and that takes its time; and memory that begins at a cache line can be stored to past the caches."""
+clears what it gives, and that takes its time; and what begins at a cache line can be stored to past the caches."""
 KEPT = 1 << 30
 """Bytes that are kept for arrays to come."""
 
