@@ -31,15 +31,13 @@ class Aim:
 
 
 CALL = (Aim(5e-6),)
-DATA = (Aim(BEST, 1.0),)
 GEMM = (Aim(FLOP, 1 / 0.85, narrow=1 / 0.92), Aim(BEST, 0.95))
 OTHER_GEMM = (Aim(BEST, 1.0),)
 GEMM_SOFTMAX = (Aim(BEST, 0.8),)
 CLASSIFIER = (Aim(BEST, 0.45),)
 ELEMENTWISE = (Aim(BYTES, 1.15), Aim(BEST, 0.8))
 MATH = (Aim("numpy", 1.0),)
-ROWS_IN_CACHE = (Aim(BYTES, 1.2), Aim(BEST, 0.8))
-ROWS = (Aim(BEST, 0.8),)
+ROWS = (Aim(BYTES, 1.2), Aim(BEST, 0.8))
 ATTENTION = (Aim(BEST, 0.8),)
 REGRESSION_STEP = (
     Aim("numpy", 0.4),

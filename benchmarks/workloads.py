@@ -65,7 +65,6 @@ def _elementwise(
 
 def _rows(length: int, rows: int) -> Iterator[Workload]:
     """Functions along the rows of a matrix."""
-    cached = rows * length <= 1 << 20
     for name, function, weights, more in (
         ("softmax", lambda ops, _, x: ops.softmax(x), 0, {}),
         ("log_softmax", lambda ops, _, x: ops.log_softmax(x), 0, {}),
@@ -80,7 +79,7 @@ def _rows(length: int, rows: int) -> Iterator[Workload]:
             (Spec((rows, length)),),
             function,
             (Spec((length,)),) * weights,
-            aims=aims.ROWS_IN_CACHE if cached else aims.ROWS,
+            aims=aims.ROWS,
             quick=name in {"softmax", "layer_norm", "argmax"},
             **more,
         )
@@ -118,7 +117,7 @@ def _reduction(what: str, axis: Any) -> Callable[..., Any]:
 
 def _moved(name: str, inputs: tuple[Spec, ...], function: Callable[..., Any], **more: Any) -> Workload:
     """Data that changes its place only."""
-    return Workload(name, "data", inputs, function, tolerance=0.0, single=True, aims=aims.DATA, **more)
+    return Workload(name, "data", inputs, function, tolerance=0.0, single=True, **more)
 
 
 def _attention(length: int, quick: bool = False) -> Workload:
