@@ -286,3 +286,19 @@ def test_schedules_are_the_same_in_every_process(monkeypatch: pytest.MonkeyPatch
         ran = subprocess.run(command, env=env, cwd=ROOT, check=True, capture_output=True, text=True)
         found.add(ran.stdout)
     assert found == {digest()}
+
+
+BY_ONE_MATRIX = """
+kernel f(a: float32[n, 24, 40] in, b: float32[40, 80] in, c: float32[n, 24, 80] out) dims(n) {
+  for z < n { for z0 < 24 { for z1 < 80 { c[z, z0, z1] = 0.0:float32 } } }
+  for p < n { for i < 24 { for j < 80 { for l < 40 { c[p, i, j] add= mul(a[p, i, l], b[l, j]) } } } }
+}
+"""
+
+
+@every_target
+def test_tiles_of_a_batch_of_run_time_size_lie_in_one_of_it(target: str) -> None:
+    """A batch of one would else be computed as often as the tile is long."""
+    k = schedule_kernel(parse_kernel(BY_ONE_MATRIX), replace(TARGETS[target], l1=48 << 10, l2=1 << 20, l3=32 << 20))
+    assert list(tile_loops(k))
+    assert "min(n - 1" not in print_kernel(k)

@@ -46,7 +46,9 @@ def is_conv(k: Kernel, g: Sums, target: Target) -> bool:
         return len(g.over) > 1
     size = product(buffer_table(k)[g.loads[1].buffer].shape) * g.loads[1].dtype.size
     shared = len(g.rows) > 1 and not symbols_of(*g.loads[1].index) & set(g.rows)
-    return shared and isinstance(size, int) and size <= target.l2 // 2
+    # A tile of places takes some of both last dims, of which the run may have one.
+    known = all(isinstance(extent_of(k, v), int) for v in g.rows[-2:])
+    return shared and known and isinstance(size, int) and size <= target.l2 // 2
 
 
 LATENCY = 10
