@@ -68,7 +68,8 @@ def test_each_stage_is_timed() -> None:
     done = compile_pure(softmax(), [(3, 5)])
     names = [name for name, _ in done.seconds]
     graph_passes = [p.name for p in GRAPH_PASSES]
-    assert names == ["specialize", *graph_passes, "lower", "share", "schedule", "expand-math", "plan-memory"]
+    of_programs = ["share", "schedule", "parallelise", "expand-math", "plan-memory"]
+    assert names == ["specialize", *graph_passes, "lower", *of_programs]
     assert done.native.llvm_ir
     assert [name for name, _ in done.seconds] == [*names, "native"]
     assert all(seconds >= 0 for _, seconds in done.seconds)

@@ -14,6 +14,7 @@ from .layout import Layout
 from .manager import Pass
 from .memory import PlanMemory
 from .schedule.cpu import Schedule
+from .schedule.parallel import Parallelise
 from .share import Share
 from .simplify import Simplify
 from .target import Target
@@ -39,4 +40,4 @@ GRAPH_PASSES: tuple[Pass[Graph], ...] = (
 
 def program_passes(target: Target) -> tuple[Pass[Program], ...]:
     """From the program that lowering gives to the one that a back end prints."""
-    return (Share(), Schedule(target), ExpandMath(), PlanMemory())
+    return (Share(), Schedule(target), Parallelise(target), ExpandMath(), PlanMemory())
