@@ -60,6 +60,5 @@ def _differences(new: Results, old: Results) -> list[tuple[str, object, object]]
         for what in ("CPU", "vectors", "TFC_TARGET")
         if old.machine.get(what) != new.machine.get(what)
     ]
-    if new.settings["threads"] != old.settings["threads"]:
-        found.append(("threads", old.settings["threads"], new.settings["threads"]))
-    return found
+    settings = [(what, old.settings[what], new.settings[what]) for what in ("threads", "clock")]
+    return found + [(what, a, b) for what, a, b in settings if a != b]

@@ -34,9 +34,10 @@ def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 def _machine(results: Results) -> str:
-    facts = [(key, value) for key, value in results.machine.items()]
-    facts += [("threads", str(results.settings["threads"])), ("took", f"{results.settings['took']:.0f} s")]
-    return _table(("machine", ""), facts)
+    settings = results.settings
+    facts = results.machine | {"threads": str(settings["threads"]), "clock": settings["clock"]}
+    facts["took"] = f"{settings['took']:.0f} s"
+    return _table(("machine", ""), list(facts.items()))
 
 
 def _groups(results: Results) -> Iterator[str]:

@@ -32,6 +32,8 @@ class Settings:
     seconds: float = 3.0
     rounds: tuple[int, int] = (3, 40)
     patience: float = 120.0
+    clock: str = "wall"
+    """Or "cpu": what a busy machine lets run."""
 
 
 class Team:
@@ -60,7 +62,8 @@ class Team:
         """Raises ContestantError where it cannot be started; then it is out for good."""
         if one.name not in self._running:
             self.say(f"starting {one.name}")
-            arguments = [one.name, str(self.settings.threads), ",".join(map(str, cores(self.settings.threads)))]
+            threads = self.settings.threads
+            arguments = [one.name, str(threads), ",".join(map(str, cores(threads))), self.settings.clock]
             environment = contestant_environment(os.environ, self.settings.threads, self._caches.name)
             self._running[one.name] = ContestantProcess(arguments, environment)
             library = self.libraries[one.name]

@@ -59,6 +59,10 @@ def add_arguments(to: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     to.add_argument("--contestants", metavar="NAME,...", help=f"only these, of {names} (the limits always run)")
     to.add_argument("--threads", default="1", help="1, all, or another number, for each of them (default: 1)")
+    to.add_argument(
+        "--clock", choices=("wall", "cpu"), default="wall",
+        help="cpu counts only the time that a process runs, for busy machines; with 1 thread (default: wall)",
+    )  # fmt: skip
     to.add_argument("--quick", action="store_true", help="fewer workloads and rounds, no contestant slow to compile")
     to.add_argument("--seconds", type=float, help=f"of the rounds of one workload, about (default: {SECONDS})")
     to.add_argument("--details", action="store_true", help="a table for each workload: errors, compile time, memory")
@@ -100,7 +104,10 @@ def chosen_workloads(patterns: Sequence[str], quick: bool) -> list[Workload]:
 def settings_of(options: argparse.Namespace) -> Settings:
     seconds = options.seconds or (QUICK_SECONDS if options.quick else SECONDS)
     rounds, patience = ((2, 12), 60.0) if options.quick else ((3, 40), 120.0)
-    return Settings(chosen_threads(options.threads), seconds, rounds, patience)
+    threads = chosen_threads(options.threads)
+    if options.clock == "cpu" and threads > 1:
+        raise ValueError("--clock cpu: the time of several threads adds up, it says nothing of their speed")
+    return Settings(threads, seconds, rounds, patience, options.clock)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -161,6 +168,7 @@ def measure_all(
     progress.clear()
     shown = {
         "threads": settings.threads,
+        "clock": settings.clock,
         "seconds": settings.seconds,
         "rounds": list(settings.rounds),
         "took": round(time.monotonic() - start, 1),

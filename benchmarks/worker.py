@@ -34,6 +34,7 @@ BLOCK_NS = 1_000_000
 """How long a timed block lasts at least: long beside the clock, short beside what interrupts it."""
 WARM_NS = 20_000_000
 """Steps as long as this are not warmed: nothing of theirs stays in caches."""
+CLOCKS = {"wall": time.perf_counter_ns, "cpu": time.process_time_ns}
 
 
 @dataclass
@@ -41,6 +42,7 @@ class Bench:
     """A task, and how many calls make a block."""
 
     task: Task
+    clock: Callable[[], int] = time.perf_counter_ns
     calls: int = 1
     taken: int = 0
     """Calls before any block."""
@@ -85,11 +87,11 @@ class Bench:
     def block(self) -> float:
         """The nanoseconds of a step, averaged over a block; blocks go on through the inputs."""
         step, turns = self.task.step, itertools.islice(self._turns, self.calls)
-        start = time.perf_counter_ns()
+        start = self.clock()
         for values in turns:
             step(*values)
         self.task.finish()
-        return (time.perf_counter_ns() - start) / (self.calls * self.task.steps_per_call)
+        return (self.clock() - start) / (self.calls * self.task.steps_per_call)
 
     def time(self, blocks: int) -> list[float]:
         """So many blocks, after one that warms what other contestants cooled."""
@@ -105,8 +107,8 @@ class Bench:
 class Server:
     """One contestant, and the workload that it works at."""
 
-    def __init__(self, contestant: Contestant, adapter: Adapter, threads: int) -> None:
-        self.contestant, self.adapter, self.threads = contestant, adapter, threads
+    def __init__(self, contestant: Contestant, adapter: Adapter, threads: int, clock: str) -> None:
+        self.contestant, self.adapter, self.threads, self.clock = contestant, adapter, threads, CLOCKS[clock]
         self.bench: Bench | None = None
 
     def load(self, workload: str, traffic: dict[str, int], folder: str, after: list[int]) -> dict[str, Any]:
@@ -117,7 +119,7 @@ class Server:
         request = Request(row, row.data(), Traffic(**traffic), self.contestant.variant, self.threads)
         reset_peak()
         start = time.perf_counter()
-        bench = Bench(self.adapter.prepare(request))
+        bench = Bench(self.adapter.prepare(request), self.clock)
         prepared = time.perf_counter()
         bench.call()
         first = time.perf_counter()
@@ -190,8 +192,8 @@ def answer(server: Server, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """`python -m benchmarks.worker CONTESTANT THREADS CORES`, as the runner starts it."""
-    name, threads, cores = sys.argv[1:]
+    """`python -m benchmarks.worker CONTESTANT THREADS CORES CLOCK`, as the runner starts it."""
+    name, threads, cores, clock = sys.argv[1:]
     os.sched_setaffinity(0, [int(core) for core in cores.split(",")])
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
@@ -205,7 +207,7 @@ def main() -> None:
             start = time.perf_counter()
             adapter = one.load()
             taken = NUMPY_SECONDS + time.perf_counter() - start
-            server = Server(one, adapter, int(threads))
+            server = Server(one, adapter, int(threads), clock)
             reply({"facts": adapter.facts(), "import": taken})
         except Exception as error:  # noqa: BLE001
             traceback.print_exc()

@@ -60,7 +60,7 @@ def some_results() -> Results:
         Library("limit: flop", "FMAs"),
     ]
     machine = {"date": "2026-01-02 03:04 UTC", "CPU": "some CPU", "vectors": "avx512, 512 bits"}
-    return Results(machine, {"threads": 1, "took": 60.0}, 64, libraries, [row])
+    return Results(machine, {"threads": 1, "clock": "wall", "took": 60.0}, 64, libraries, [row])
 
 
 def test_json_round_trips(tmp_path: Path) -> None:

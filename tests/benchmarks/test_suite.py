@@ -93,6 +93,13 @@ def test_bad_options(arguments: list[str], message: str, capsys: pytest.CaptureF
     assert message in capsys.readouterr().err
 
 
+def test_the_cpu_clock_is_for_one_thread(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    with pytest.raises(SystemExit, match="2"):
+        main(["--threads", "all", "--clock", "cpu"])
+    assert "--clock cpu: the time of several threads adds up" in capsys.readouterr().err
+
+
 class Answers:
     """In the place of a process: answers what it is given to answer, and notes what it was asked."""
 
@@ -199,7 +206,7 @@ def test_what_cannot_start_fails_alone_and_for_good() -> None:
 
 @contextmanager
 def numpy_process() -> Iterator[ContestantProcess]:
-    process = ContestantProcess([NUMPY.name, "1", str(cores(1)[0])], contestant_environment(os.environ, 1))
+    process = ContestantProcess([NUMPY.name, "1", str(cores(1)[0]), "wall"], contestant_environment(os.environ, 1))
     try:
         yield process
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from benchmarks.contestants import Request, Task, Unsupported, contestant
 from benchmarks.numpy_ops import NumpyOps, Reference, trained
-from benchmarks.worker import Bench, Server, load_references, relative_error, save_references
+from benchmarks.worker import CLOCKS, Bench, Server, load_references, relative_error, save_references
 from benchmarks.workload import Data, Traffic, aligned
 from benchmarks.workloads import STEP
 
@@ -45,6 +46,12 @@ def test_a_block_is_timed_by_the_step() -> None:
     assert bench.calls > 1
 
 
+def test_time_that_a_process_does_not_run_is_not_cpu_time() -> None:
+    for name, least, most in (("wall", 20e6, 1e12), ("cpu", 0, 10e6)):
+        bench = Bench(Task([()], lambda: time.sleep(0.02), lambda _: []), CLOCKS[name])
+        assert least <= bench.block() < most
+
+
 def test_results_are_checked_after_their_number_of_calls() -> None:
     total = np.zeros(1)
 
@@ -67,7 +74,7 @@ def test_references_are_kept(tmp_path: Path) -> None:
 
 def test_a_server_gives_a_workload_up_at_its_end(tmp_path: Path) -> None:
     one = contestant("numpy")
-    server = Server(one, one.load(), threads=1)
+    server = Server(one, one.load(), threads=1, clock="cpu")
     data = STEP.data()
     save_references(tmp_path, [trained(STEP, data, 1), trained(STEP, data, 3)])
     loaded = server.load(STEP.name, {"rotated": 1, "read": 1, "written": 1}, str(tmp_path), [1, 3])
