@@ -53,6 +53,8 @@ def is_conv(k: Kernel, g: Sums, target: Target) -> bool:
 
 LATENCY = 10
 """Multiplications that start before the first of them has ended: sums that a tile needs to keep the machine busy."""
+LOAD = 0.15
+"""What a load costs that there is time for: of tiles of equal work the one that reads less is better."""
 STEPS = 64
 """Steps of a sum that are worth a tile's way into registers and back."""
 TAPS = 16
@@ -67,7 +69,8 @@ def tile_for(extents: Sequence[Dim], columns: Dim, width: int, registers: int) -
 
     def time(t: Tile) -> tuple[float, int]:
         count = math.prod(t.places)
-        step = max(count * t.vectors, count + t.vectors, LATENCY) + 1
+        loads = count + t.vectors
+        step = max(count * t.vectors, loads, LATENCY) + 1 + loads * LOAD
         tiles: float = -(-across // t.vectors)
         # A dim of unknown length is taken as a large one.
         tiles *= math.prod(-(-e // p) if isinstance(e, int) else 1 / p for e, p in zip(extents, t.places, strict=True))
@@ -111,8 +114,8 @@ def _chunk(k: Kernel, g: Sums, target: Target) -> tuple[int, int]:
     inner = len(g.over) - 1
     for n in (n for n, v in enumerate(g.over) if v not in decided(k, g)):
         size = _bytes_read(k, g, g.over[: n + 1])
-        if size is not None and (size <= target.l2 // 4 or n + 1 >= inner):
-            return n, max(STEPS if n == inner else 1, target.l2 // 4 // size)
+        if size is not None and (size <= target.l2 // 8 or n + 1 >= inner):
+            return n, max(STEPS if n == inner else 1, target.l2 // 8 // size)
     return (0, 1) if inner else (0, STEPS)
 
 
