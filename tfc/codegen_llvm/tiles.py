@@ -16,9 +16,9 @@ from tfc.ir.index import Dim, linear_in, symbols_of
 from tfc.ir.kernel import Accumulate, Body, For, If, Let, Store, exprs_of, walk
 from tfc.ir.types import Shape
 
-from .context import Context, Place, View
+from .context import Context, Place, View, memory_element
 from .memory import flat_index, read_at, write_at
-from .writer import Value, mask_constant
+from .writer import Value
 
 LANE_BYTES = 16
 """Shuffles within so many bytes are cheapest."""
@@ -44,6 +44,10 @@ class Tile:
     def row(self, k: int) -> Dim:
         return self.origin + self.step * k
 
+    def width(self, elem: str) -> int:
+        """Columns that are read or written at a time: a square's, or as many as the smallest unit of shuffles has."""
+        return self.rows if self.columns >= self.rows else min(self.rows, LANE_BYTES // _size(elem))
+
 
 def loaded_tiles(cx: Context, s: For, extent: int) -> dict[Place, list[Value]]:
     """For loads in an unrolled loop's vector loop that go across the vectors: the vector of each iteration."""
@@ -58,7 +62,7 @@ def loaded_tiles(cx: Context, s: For, extent: int) -> dict[Place, list[Value]]:
         if view is None or place in found or load.buffer in written or not (view.constant or view.elements):
             continue
         tile = _tile(cx, s.var, extent, lanes, view, load.index)
-        if tile is not None and _by_rows(cx, tile):
+        if tile is not None and _by_rows(tile):
             found[place] = _read(cx, tile)
     return found
 
@@ -75,7 +79,7 @@ def stored_tiles(cx: Context, s: For, extent: int) -> dict[Place, Tile]:
         if isinstance(x, Store) and uses.count(x.buffer) == 1 and x.buffer in cx.views:
             view = cx.views[x.buffer]
             tile = None if view.alias else _tile(cx, s.var, extent, lanes, view, x.index)
-            if tile is not None and _by_rows(cx, tile) and _are_apart(x.index, s.var, lanes.var, tile):
+            if tile is not None and _by_rows(tile) and _are_apart(x.index, s.var, lanes.var, tile):
                 found[x.buffer, x.index] = tile
     return found
 
@@ -86,11 +90,12 @@ def write_tile(cx: Context, tile: Tile, columns: Sequence[Value]) -> None:
         for k, v in enumerate(_interleaved(cx, columns)):
             write_at(cx, tile.view, tile.origin + k * tile.rows, v)
         return
-    n = tile.rows
-    for first in _blocks(tile):
-        rows = _transposed(cx, columns[first : first + n])
-        for k in range(n):
-            write_at(cx, tile.view, tile.row(k) + first, rows[k], _inside(cx, tile))
+    width = tile.width(columns[0].elem)
+    for first in _blocks(tile, width):
+        rows = _transposed(cx, columns[first : first + width])
+        for k, vector in enumerate(rows):
+            for row, part in zip(range(k, tile.rows, width), _parts(cx, vector, width), strict=True):
+                write_at(cx, tile.view, tile.row(row) + first, part)
 
 
 # --- what is a tile
@@ -147,20 +152,15 @@ def _are_apart(index: Shape, var: str, lane: str, tile: Tile) -> bool:
     return not any({var, lane} <= symbols_of(i) for i in index)
 
 
-def _by_rows(cx: Context, tile: Tile) -> bool:
-    """Whether the target can read and write the rows of a tile whole."""
-    return tile.dense or tile.columns >= tile.rows or cx.target.masks
+def _by_rows(tile: Tile) -> bool:
+    """Whether rows of a tile can be read and written in vectors."""
+    return tile.dense or tile.columns >= tile.width(memory_element(tile.view.dtype))
 
 
-def _blocks(tile: Tile) -> list[int]:
-    """First columns of the blocks, each as wide as there are rows, that cover a tile; the last may overlap."""
-    n, columns = tile.rows, tile.columns
-    return [*range(0, columns - n + 1, n), *([columns - n] if columns > n and columns % n else [])] or [0]
-
-
-def _inside(cx: Context, tile: Tile) -> Value | None:
-    """The mask of the columns of a tile that is narrower than a vector."""
-    return mask_constant(k < tile.columns for k in range(tile.rows)) if tile.columns < tile.rows else None
+def _blocks(tile: Tile, width: int) -> list[int]:
+    """First columns of the blocks of a width that cover a tile; the last may overlap the one before."""
+    whole = range(0, tile.columns - width + 1, width)
+    return [*whole, tile.columns - width] if tile.columns % width else [*whole]
 
 
 # --- reading and shuffling
@@ -171,11 +171,28 @@ def _read(cx: Context, tile: Tile) -> list[Value]:
     if tile.dense:
         vectors = [read_at(cx, tile.view, tile.origin + k * n, n) for k in range(tile.columns)]
         return _taken_apart(cx, vectors)
-    out: list[Value] = [Value("poison", "")] * max(n, tile.columns)
-    for first in _blocks(tile):
-        rows = [read_at(cx, tile.view, tile.row(k) + first, n, _inside(cx, tile)) for k in range(n)]
-        out[first : first + n] = _transposed(cx, rows)
-    return out[: tile.columns]
+    width = tile.width(memory_element(tile.view.dtype))
+    out: dict[int, Value] = {}
+    for first in _blocks(tile, width):
+        rows = [read_at(cx, tile.view, tile.row(k) + first, width) for k in range(n)]
+        whole = [_joined(cx, rows[k::width]) for k in range(width)]
+        out |= zip(range(first, first + width), _transposed(cx, whole), strict=True)
+    return [out[k] for k in range(tile.columns)]
+
+
+def _joined(cx: Context, parts: Sequence[Value]) -> Value:
+    """Vectors, a power of two of them, one after another in one."""
+    while len(parts) > 1:
+        both = range(2 * parts[0].lanes)
+        parts = [_shuffle(cx, a, b, both) for a, b in zip(parts[::2], parts[1::2], strict=True)]
+    return parts[0]
+
+
+def _parts(cx: Context, v: Value, width: int) -> list[Value]:
+    """The inverse of `_joined`."""
+    if v.lanes == width:
+        return [v]
+    return [_shuffle(cx, v, v, range(k, k + width)) for k in range(0, v.lanes, width)]
 
 
 def _shuffle(cx: Context, a: Value, b: Value, lanes: Sequence[int]) -> Value:
@@ -185,17 +202,15 @@ def _shuffle(cx: Context, a: Value, b: Value, lanes: Sequence[int]) -> Value:
 
 
 def _transposed(cx: Context, rows: Sequence[Value]) -> list[Value]:
-    """The columns of a square of vectors; rows that are not given, at the end, have any value.
+    """The columns of squares of as many rows as are given, which stand side by side in the vectors.
 
     First each unit of a vector gets one column's elements of as many rows, then the units of a column come together.
     """
-    n, elem = rows[0].lanes, rows[0].elem
-    work = [*rows, *[Value("poison", elem, n)] * (n - len(rows))]
-    unit = min(n, LANE_BYTES // _size(elem))
-    units = n // unit
+    n, work = rows[0].lanes, list(rows)
+    unit = min(len(rows), LANE_BYTES // _size(rows[0].elem))
     for _ in range(unit.bit_length() - 1):
         work = _interleave_stage(cx, work, unit)
-    for _ in range(units.bit_length() - 1):
+    for _ in range((n // unit).bit_length() - 1 if len(rows) == n else 0):
         work = _sort_stage(cx, work, unit)
     return work
 
@@ -206,7 +221,7 @@ def _interleave_stage(cx: Context, work: list[Value], unit: int) -> list[Value]:
     low = [base + (k // 2) + (n if k % 2 else 0) for base in range(0, n, unit) for k in range(unit)]
     high = [x + half for x in low]
     out: list[Value] = []
-    for group in range(0, n, unit):
+    for group in range(0, len(work), unit):
         for i in range(half):
             a, b = work[group + i], work[group + i + half]
             out += [_shuffle(cx, a, b, low), _shuffle(cx, a, b, high)]
