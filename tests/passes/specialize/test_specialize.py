@@ -62,6 +62,13 @@ def test_a_class_takes_the_dims_that_fulfil_its_guards() -> None:
     assert holds(ranks, s0_0=3, s0_1=1, s0_2=0, s1_0=0)
     assert not holds(ranks, s0_0=1, s0_1=1, s0_2=2, s1_0=2)
     assert not holds(ranks, s0_0=3, s0_1=2, s0_2=2, s1_0=2)
+    vector, matrix = read("vector"), read("matrix")
+    for rows in (1, 2, 100):
+        assert holds(vector, n=rows, k=7, d=7, m=1)
+        assert not holds(vector, n=rows, k=7, d=7, m=3)
+        assert holds(matrix, n=rows, k=7, d=7, m=3)
+        assert holds(matrix, n=rows, k=7, d=7, m=0)
+        assert not holds(matrix, n=rows, k=7, d=7, m=1)
 
 
 LINE = '@ "model.py":7'

@@ -26,7 +26,8 @@ def _matmul_type(shapes: Shapes, a: TensorType, b: TensorType, *, transpose_a: b
     inner_b, columns = reversed(b.shape[-2:]) if transpose_b else b.shape[-2:]
     shapes.same(inner_a, inner_b, "inner dims")
     batch = shapes.broadcast(a.shape[:-2], b.shape[:-2])
-    return TensorType(found, (*(batch or ()), rows, columns))
+    # A vector is another thing than a matrix of many columns; a single row is not, as batches of any size are one case.
+    return TensorType(found, (*(batch or ()), rows, 1 if shapes.is_one(columns) else columns))
 
 
 def _matmul_ref(a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> Any:
