@@ -89,8 +89,8 @@ def streamed(k: Kernel, g: Gemv, target: Target) -> Kernel:
         return k
     if stride(k, g.matrix.buffer, g.matrix.index, g.v) == 1 and stride(k, g.c, g.at, g.v) == 1:
         k = _one(k, g, width) if g.few is None else _several(k, g, g.few, target)
-    elif g.few is not None and _lie_along_depth(k, g, SHORT * width):
-        k = _along_depth(k, g, g.few, target)
+    elif _lie_along_depth(k, g, SHORT * width):
+        k = _along_depth(k, g, target)
     else:
         return k
     return near(merge_siblings(k, rest))
@@ -106,29 +106,29 @@ def _less(extent: Dim, count: int) -> bool:
     return isinstance(extent, int) and extent < count
 
 
-def _along_depth(k: Kernel, g: Gemv, over: str, target: Target) -> Kernel:
+def _along_depth(k: Kernel, g: Gemv, target: Target) -> Kernel:
     """for tile { r = 0  for lanes { for few { for row { r add= matrix * vector } } }  c add= r }"""
-    few, rows = _square(extent_of(k, over), target)
-    for v, tile in ((over, few), (g.v, rows)):
+    few = [] if g.few is None else [g.few]
+    for v, tile in zip((g.v, *few), _square(1 if g.few is None else extent_of(k, g.few), target), strict=False):
         k = split(k, v, tile, outer=f"{v}_t", inner=f"{v}_i", tail="mask")
-    inner, r = [f"{over}_i", f"{g.v}_i"], f"{g.c}_r"
-    k = reorder(k, [f"{g.v}_t", f"{over}_t", g.k, *inner])
-    layout = (Axis(_dim(g, over)), Axis(_dim(g, g.v)))
+    loops, r = [*few, g.v], f"{g.c}_r"
+    k = reorder(k, [f"{g.v}_t", *(f"{v}_t" for v in few), g.k, *(f"{v}_i" for v in loops)])
+    layout = [Axis(_dim(g, v)) for v in loops]
     k = stage(k, g.c, name=r, around=g.k, space="register", layout=layout, fresh=True)
-    for v in reversed(inner):
-        k = unguarded(k, v, "clamp")
+    for v in reversed(loops):
+        k = unguarded(k, f"{v}_i", "clamp")
     k = accumulate_lanes(k, g.k, target.lanes(g.matrix.dtype), name=f"{g.c}_p")
     for s in [s for s in walk(k.body) if isinstance(s, For) and s.kind == "serial"]:
-        if s.var.removesuffix("_tail") in inner or s.var.startswith((f"{r}_", f"{g.c}_p_")):
+        if s.var.removesuffix("_tail") in [f"{v}_i" for v in loops] or s.var.startswith((f"{r}_", f"{g.c}_p_")):
             k = unroll(k, s.var)
     return k
 
 
 def _square(count: Dim, target: Target) -> tuple[int, int]:
-    """Vectors and rows of a tile: what is read of both is used as often as there are registers for sums."""
+    """Rows and vectors of a tile: what is read of both is used as often as there are registers for sums."""
     registers = target.vector_registers - 1
     few = 2 if not isinstance(count, int) else min(count, 4 if registers > 16 else 2)
-    return few, min(TILE, registers // (few + 1))
+    return min(TILE, registers // (few + 1)), few
 
 
 def _one(k: Kernel, g: Gemv, width: int) -> Kernel:
