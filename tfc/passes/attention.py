@@ -15,8 +15,8 @@ from .canonical import number_of
 from .dce import DeadCode
 from .decompose import FORWARDED
 
-FEW_ROWS = 4
-"""Queries that are known to be fewer share too little of what is read of the keys."""
+FEW_ROWS = 8
+"""Queries that are known to be fewer leave too many lanes of vectors empty, which go along them."""
 MOST_NODES = 64
 """Nodes that are looked at between a softmax and a product."""
 

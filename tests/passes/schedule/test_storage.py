@@ -21,7 +21,7 @@ from tfc.passes.schedule import (
     shrink,
     split,
 )
-from tfc.passes.schedule.storage import permute
+from tfc.passes.schedule.storage import pad, permute
 
 Same = Callable[..., None]
 SIZES = [{"n": n} for n in (0, 1, 3, 4, 5, 7, 8, 13)]
@@ -115,6 +115,16 @@ def test_permute(same: Same) -> None:
     for order in ((0,), (0, 0), (0, 2)):
         with pytest.raises(ScheduleError, match="is no order of its 2 dims"):
             permute(before, "t", order)
+
+
+def test_pad(same: Same) -> None:
+    before = parse_kernel(ROWS)
+    after = pad(before, "t", 1, 8)
+    assert shapes(after) == {"t": ["n", "8"], "s": ["n"]}
+    same(before, after, *SIZES)
+    for dim, size in ((1, 5), (0, 8)):
+        with pytest.raises(ScheduleError, match="is not known to be"):
+            pad(before, "t", dim, size)
 
 
 def test_expand_lets_a_loop_be_distributed(same: Same) -> None:

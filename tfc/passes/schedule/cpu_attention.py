@@ -11,15 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tfc.ir.expr import Prim
-from tfc.ir.index import symbols_of
+from tfc.ir.index import simplify, symbols_of
 from tfc.ir.kernel import Accumulate, Alloc, For, If, Kernel, Stmt, Store, walk
 
 from ..target import Target
 from .gemm import at_most, unguarded
 from .loops import distribute, merge, reorder, split, unroll, vectorise
-from .nest import accesses, buffer_table, locate, perfect_nest
+from .nest import accesses, buffer_table, facts_at, locate, perfect_nest
+from .simplify import simplify_kernel
 from .staging import Axis, stage, unguard
-from .storage import expand, permute, shrink
+from .storage import expand, pad, permute, shrink
 
 VECTORS = 2
 """Vectors of rows in a block."""
@@ -38,7 +39,7 @@ class Attention:
 
 
 def find_attention(k: Kernel) -> Attention | None:
-    """The attention that a kernel begins with; None where there is none, a dim is 0, or rows have keys of their own."""
+    """The attention that a kernel begins with; None where a dim is 0 or 1, or each row has keys of its own."""
     first = next((s for s in k.body if isinstance(s, For)), None)
     if first is None:
         return None
@@ -56,8 +57,11 @@ def find_attention(k: Kernel) -> Attention | None:
             return None
     query, result, scores = (_written(s) for s in (q, o, zero))
     read = [a for s in (product, last) for a in accesses((s,)) if a.buffer not in allocs]
-    empty = any(isinstance(s, For) and s.extent == 0 for s in walk(k.body))
-    if empty or any(row.var in symbols_of(*a.index) for a in read):
+    ranges = facts_at(k, (block,)).ranges
+    loops = [s for s in walk((first,)) if isinstance(s, For) and s is not block]
+    if any(simplify(s.extent, ranges) in (0, 1) for s in loops) or block.extent == 0:
+        return None
+    if any(row.var in symbols_of(*a.index) for a in read):
         return None
     return Attention(row.var, block.var, query, scores, result, allocs)
 
@@ -105,6 +109,8 @@ def attention(k: Kernel, a: Attention, target: Target) -> Kernel:
     """for rows { q packed  for keys { tiles of scores, with their largest  exp, sums  tiles of the result }  y }"""
     t = tiles_for(k, a, target)
     k, around, inside = row_blocks(k, a, t.block)
+    # What the number of keys decides is known from here on, so that buffers are seen to be filled.
+    k = simplify_kernel(k)
     guarded = [v for v in (*around[:-1], *inside) if isinstance(locate(k, v, "attention").loop.body[0], If)]
     k = unguard(k, *guarded, outside="clamp")
     zero, product, *steps, _, most = inside[:-8]
@@ -131,7 +137,7 @@ def _scores(k: Kernel, a: Attention, rows: Sequence[str], t: Tiles) -> Kernel:
     for row in rows:
         key, *depth = _inner(k, row)
         k, (vector, lane) = _lanes(k, row, t.width)
-        k = split(k, key, t.keys, outer=f"{key}_t", inner=f"{key}_j", tail="mask")
+        k = split(k, key, at_most(k, key, t.keys), outer=f"{key}_t", inner=f"{key}_j", tail="mask")
         k = reorder(k, [f"{key}_t", *depth, f"{key}_j", vector, lane])
         keys, vectors, lanes = [*keys, key], [*vectors, vector], [*lanes, lane]
     first = f"{keys[0]}_t"
@@ -209,7 +215,7 @@ def row_blocks(k: Kernel, a: Attention, rows: int) -> tuple[Kernel, list[str], l
     for v in [*others[:3], keys, *others[3:]]:
         k = merge(k, f"{first}_o", f"{v}_o")
     for name in a.locals:
-        k = shrink(k, name, f"{first}_o")
+        k = pad(shrink(k, name, f"{first}_o"), name, 0, rows)
     for name in (a.query, a.scores):
         k = permute(k, name, (1, 0))
     return k, [f"{v}_i" for v in around], [f"{v}_i" for v in inside]

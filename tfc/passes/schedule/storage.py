@@ -1,4 +1,4 @@
-"""Rewrites of where values live: place, permute, shrink, expand, compute_at, inline, forward."""
+"""Rewrites of where values live: place, permute, pad, shrink, expand, compute_at, inline, forward."""
 
 from __future__ import annotations
 
@@ -72,6 +72,19 @@ def permute(k: Kernel, buffer: str, order: Sequence[int]) -> Kernel:
     new = Alloc(replace(old, shape=tuple(old.shape[d] for d in order)))
     body = map_body(k.body, lambda s: new if _allocates(s, buffer) else s)
     return replace(k, body=map_accesses(body, buffer, lambda i: (buffer, tuple(i[d] for d in order))))
+
+
+def pad(k: Kernel, buffer: str, dim: int, size: int) -> Kernel:
+    """A local buffer with a longer dim: `alloc t: float32[6, 8]  ->  alloc t: float32[6, 16]`.
+
+    Nothing touches the new elements; what runs beyond the old ones without a condition may.
+    """
+    old = _local(k, buffer, "pad")
+    extent = old.shape[dim]
+    if not isinstance(extent, int) or extent > size or old.strides is not None:
+        raise ScheduleError("pad", buffer, f"its dim {dim} of {extent} is not known to be {size} at most")
+    new = Alloc(replace(old, shape=(*old.shape[:dim], size, *old.shape[dim + 1 :])))
+    return replace(k, body=map_body(k.body, lambda s: new if _allocates(s, buffer) else s))
 
 
 def _allocates(s: Stmt, buffer: str) -> bool:
