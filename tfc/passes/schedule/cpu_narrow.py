@@ -23,7 +23,8 @@ MOST = 3
 ROWS = 12
 """Rows of a tile along columns at most: enough chains of additions, and little is wasted on the last block of rows."""
 SHORT = 16
-"""Columns of a result that what follows takes many rows of at a time, after the whole product."""
+"""Columns of a result that what follows takes many rows of at a time, after the whole product, and of which sums along
+the depth pay: with more of them each element of a is added to more sums than registers hold."""
 CHAINS = 8
 """Sums that hide the latency of an addition."""
 WASTE = 1.34
@@ -46,11 +47,14 @@ def narrow(k: Kernel, g: Gemm, nests: Sequence[str], target: Target) -> Kernel |
             return None
         return _along_columns(k, g, nests, 2 if target.vector_registers > 2 * rows + 2 else 1, target)
     vectors = -(-columns // width)
+    if vectors == MOST and columns % width:
+        # A tile of two vectors and one of one, on a copy of b that is filled up, waste less and need no masks.
+        return None
     if along(g.b, g.j) and vectors * width <= WASTE * columns:
         return _along_columns(k, g, nests, vectors, target)
     if along(g.a, g.i):
         return _along_rows(k, g, nests, columns, target)
-    if along(g.a, g.k) and isinstance(depth, int) and depth >= DEEP * width:
+    if along(g.a, g.k) and isinstance(depth, int) and depth >= DEEP * width and columns <= SHORT:
         return _along_depth(k, g, nests, columns, target)
     return _along_columns(k, g, nests, vectors, target) if along(g.b, g.j) else None
 
