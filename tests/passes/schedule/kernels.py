@@ -157,6 +157,13 @@ REDUCTIONS: Table = {
         }""",
         LENGTHS,
     ),
+    "sums of few columns": (
+        """kernel f(x: float32[n, 7] in, y: float32[7] out) dims(n) {
+          for z < 7 { y[z] = 0.0:float32 }
+          for i < n { for j < 7 { y[j] add= x[i, j] } }
+        }""",
+        LENGTHS,
+    ),
     "mean of squares": (
         """kernel f(x: float32[n, 7] in, y: float32[] out) dims(n) {
           alloc s: float32[] local stack

@@ -20,6 +20,7 @@ from .lanes import accumulate_lanes
 from .loops import merge, reorder, split, unroll, vectorise
 from .nest import ScheduleError, accesses, bodies_of, buffer_table, let_names, locate, perfect_nest, touches
 from .short_rows import rows_in_lanes
+from .simplify import simplify_kernel
 from .staging import Axis, stage
 from .storage import forward, shrink
 from .transposed import tiled_across
@@ -31,6 +32,8 @@ ROWS = 8
 """Rows of many columns that are added up at a time: each is a stream that the caches fetch ahead."""
 IN_TURN = 4
 """Elements that are combined one after another: adding up lanes takes longer."""
+NARROW = 24
+"""Columns whose sums all registers hold, a vector for each."""
 LINE = 64
 """Bytes of a cache line, which a row of a tile should fill."""
 SQUARE = 32
@@ -199,8 +202,7 @@ def _vector_nest(k: Kernel, nest: list[str], target: Target) -> Kernel:
     if any(outside):
         return k
     if len(nest) > 1 and len(writes) == 1 and _accumulates_outside(locate(k, nest[-2], "vectorise").loop):
-        few = isinstance(loop.extent, int) and loop.extent <= CHAINS * width
-        columns = attempt(k, _columns if few else _wide_columns, nest[-2], loop, writes[0], width)
+        columns = attempt(k, _way_of_columns(loop.extent, width), nest[-2], loop, writes[0], width)
         if columns is not k:
             return columns
     k = attempt(k, hoist, loop.var)
@@ -301,6 +303,22 @@ def _reduction(k: Kernel, loop: For, width: int) -> Kernel:
         return unroll(k, loop.var)
     long = not isinstance(loop.extent, int) or loop.extent >= CHAINS * width
     return accumulate_lanes(k, loop.var, width, name=f"{loop.var}_p", unroll=CHAINS if long else 1)
+
+
+def _way_of_columns(extent: Dim, width: int) -> Callable[..., Kernel]:
+    """How a reduction over an outer loop runs, by the number of its columns."""
+    if not isinstance(extent, int) or extent > CHAINS * width:
+        return _wide_columns
+    return _narrow_columns if extent % width and extent <= NARROW else _columns
+
+
+def _narrow_columns(k: Kernel, over: str, loop: For, write: Store | Accumulate, width: int) -> Kernel:
+    """A reduction over an outer loop to columns that fill no vector: rows in lanes, each column's sums in registers."""
+    k = simplify_kernel(accumulate_lanes(k, over, width, name=f"{loop.var}_p"))
+    names = [s.var for s in walk(k.body) if isinstance(s, For)]
+    for v in (loop.var, f"{loop.var}_tail", f"{loop.var}_p_init0", f"{loop.var}_p_out0"):
+        k = unroll(k, v) if v in names else k
+    return k
 
 
 def _columns(k: Kernel, over: str, loop: For, write: Store | Accumulate, width: int) -> Kernel:
