@@ -354,6 +354,44 @@ def test_list_of_a_script(tfc: Tfc) -> None:
     assert "operation" in [row[0] for row in rows]
 
 
+# What the stages hold
+
+ATTENTION = {
+    "graph": """
+q, k, v = (tf.placeholder(tf.float32, [None, 3, None, 8]) for _ in range(3))
+scores = tf.matmul(q, k, transpose_b=True) / tf.sqrt(8.0)
+y = tf.matmul(tf.nn.softmax(scores), v)
+with tf.Session() as session:
+    session.run(y, {x: np.ones((2, 3, 9, 8)) for x in (q, k, v)})
+""",
+    "function": """
+import tfc
+from tfc import numpy as tnp
+
+@tfc.compile
+def attend(q, k, v):
+    scores = tnp.matmul(q, tnp.swapaxes(k, -1, -2)) / 8**0.5
+    return tnp.matmul(tnp.softmax(tnp.where(tnp.ones((9, 9)) > 0, scores, -np.inf), axis=-1), v)
+
+x = np.ones((2, 3, 9, 8), np.float32)
+attend(x, x, x)
+""",
+}
+
+
+@pytest.mark.parametrize("form", ATTENTION)
+def test_attention_is_one_op_and_one_kernel(tfc: Tfc, script: Any, form: str) -> None:
+    path = script(HEAD + ATTENTION[form])
+    name = f"{path}:attend" if form == "function" else path
+    status, out, err = tfc("dump", name, "--stage", "opt")
+    assert status == 0, err
+    assert len(re.findall(r"= attention\(", out)) == 1
+    assert "softmax" not in out
+    assert "reduce_" not in out
+    _, out, _ = tfc("dump", name, "--stage", "kernel")
+    assert len(parse_program(out).kernels) == 1
+
+
 # Texts of the IR
 
 
