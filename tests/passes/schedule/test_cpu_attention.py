@@ -18,7 +18,7 @@ from tfc.ir.interpret import run_program
 from tfc.ir.kernel import Accumulate, For, If, Kernel, walk
 from tfc.ir.op import REGISTRY
 from tfc.ir.types import dtype
-from tfc.passes.schedule import cpu
+from tfc.passes.schedule import cpu, parallelise
 from tfc.passes.schedule.cpu_attention import find_attention
 
 Array = np.ndarray[Any, Any]
@@ -220,6 +220,14 @@ def test_the_scheduled_kernel_means_the_same() -> None:
         assert run_program(program, slots, dims) == []
         results.append(attend.lowered.results(slots, arrays, False).fetches[0])
     np.testing.assert_allclose(*results, rtol=1e-5, atol=1e-6)
+
+
+@every_target
+def test_blocks_of_queries_may_run_at_once(target: str) -> None:
+    (k,) = Attend(causal, (2, "m", 8), (2, "n", 8), (2, "n", 8)).lowered.program.kernels
+    k = cpu.schedule_kernel(k, host_target(target))
+    batch, block = [loop.var for loop in loops(k)][:2]
+    parallelise(parallelise(k, batch), block)
 
 
 def test_one_kernel_without_an_array_of_scores() -> None:
