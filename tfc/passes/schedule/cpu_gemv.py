@@ -178,7 +178,11 @@ def _several(k: Kernel, g: Gemv, over: str, target: Target) -> Kernel:
     """for some rows { for tile { r = c  for row { for few { for lane { r add= matrix * vector } } }  c = r } }"""
     width, length = target.lanes(g.matrix.dtype), extent_of(k, g.v)
     tile, vectors = _tile(extent_of(k, over), target)
-    vectors = min(vectors, length // width) if isinstance(length, int) else vectors
+    if isinstance(length, int):
+        vectors = min(vectors, length // width)
+        # Where all vectors are whole, as many in a tile as divide them need no masks at the end.
+        each = (n for n in range(vectors, vectors // 2, -1) if length % (n * width) == 0)
+        vectors = next(each, vectors)
     few, inner = f"{over}_t", f"{over}_i"
     k = split(k, over, tile, outer=few, inner=inner, tail="mask")
     k = reorder(k, [g.k, g.v, few, inner])
