@@ -19,7 +19,7 @@ from .dce import DeadCode
 from .rewrite import Rewriter, Rule, Site
 from .simplify import REDUCTIONS, permutation, plain_transpose, transpose_of_transpose
 
-IMAGES = frozenset({"conv_valid", "window_reduce", "window_first", "window_pick", "window_place"})
+IMAGES = frozenset({"conv_valid", "window_reduce", "window_first", "window_pick", "window_place", "window_spread"})
 """Ops that take and give arrays with the channels last."""
 
 

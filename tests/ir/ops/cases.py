@@ -293,6 +293,8 @@ def windows() -> list[Case]:
     x, y = floats(2, 5, 4, 3), floats(2, 2, 2, 3)
     numbers = ints(*y.shape, low=0, high=7)
     out += [Case("window_pick", [x, numbers], at), Case("window_place", [y, numbers], {**at, "sizes": (5, 4)})]
+    small = {"window": (3, 2)}
+    out += [Case("window_spread", [y], small), Case("window_spread", [y, ints(*y.shape, low=0, high=6)], small)]
     core = {"strides": (1, 2), "dilations": (1, 1), "padding": "SAME", "data_format": "NHWC"}
     out += [Case("conv", [ints(1, 4, 3, 2), ints(2, 2, 2, 3)], {**core, "groups": 1})]
     return [*out, Case("max_pool", [ints(1, 4, 3, 2)], {**core, "window": (3, 2)})]

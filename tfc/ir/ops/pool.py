@@ -147,6 +147,41 @@ window_place: Op = declare(
 that has the number in it. `sizes` are the spatial dims of what the windows lie over."""
 
 
+def _spread_type(shapes: Shapes, dy: TensorType, *first: TensorType, window: tuple[int, ...]) -> TensorType:
+    for t in first:
+        _need_numbers(t)
+    if dy.shape is None:
+        return dy
+    batch, counts, channels = parts_of(dy.shape, "NHWC")
+    return TensorType(dy.dtype, (batch, *(m * k for m, k in zip(counts, window, strict=True)), channels))
+
+
+def _spread_ref(dy: Any, *first: Any, window: tuple[int, ...]) -> Any:
+    sizes = tuple(m * k for m, k in zip(dy.shape[1:-1], window, strict=True))
+    apart = {"strides": window, "dilations": (1,) * len(window)}
+    out = np.zeros((dy.shape[0], *sizes, dy.shape[-1]), dy.dtype)
+    for number, _, taken in taps(out.shape, window, dy.shape[1:-1], apart):
+        out[taken] = np.where(first[0] == number, dy, 0) if first else dy
+    return out
+
+
+def _spread_element(b: Element, n: Node, at: Shape) -> Expr:
+    window = n.attrs["window"]
+    number: Dim = 0
+    for i, k in zip(at[1:-1], window, strict=True):
+        number = number * k + index.mod(i, k)
+    place = (at[0], *(b.simplify(index.floordiv(i, k)) for i, k in zip(at[1:-1], window, strict=True)), at[-1])
+    given = b.operand(0, place)
+    if len(n.operands) == 1:
+        return given
+    here = b.operand(1, place).eq(E.cast(E.At(b.simplify(number)), int32))
+    return E.select(here, given, E.lit(0, n.type.dtype))
+
+
+window_spread: Op = declare("window_spread", _spread_type, ref=_spread_ref, element=_spread_element, attrs=("window",))
+"""What `window_place` gives where windows lie side by side and leave nothing out: each element is of one window."""
+
+
 # Windows and what is no padding: `inside` are start and size of that in each spatial dim
 
 
@@ -295,8 +330,15 @@ def _first(x: Value, y: Value, attrs: dict[str, Any]) -> Value:
 def _placed(n: Node, x: Value, *operands: Value) -> Value:
     """What windows give, without what they give the padding, in the operand's format."""
     sizes, form = parts_of(x.type.dims, n.attrs["data_format"])[1], n.attrs["data_format"]
-    pairs = _pairs(sizes, n.attrs)
-    full = window_place(*operands, sizes=padded_sizes(sizes, pairs), **_windows(n.attrs))
+    pairs, window = _pairs(sizes, n.attrs), n.attrs["window"]
+    whole, counts = padded_sizes(sizes, pairs), operands[0].type.dims[1:-1]
+    side_by_side = n.attrs["strides"] == window and all(
+        d == 1 or k == 1 for d, k in zip(n.attrs["dilations"], window, strict=True)
+    )
+    if side_by_side and whole == tuple(m * k for m, k in zip(counts, window, strict=True)):
+        full = window_spread(*operands, window=window)
+    else:
+        full = window_place(*operands, sizes=whole, **_windows(n.attrs))
     return channels_back(crop_spatial(full, tuple(before for before, _ in pairs), sizes), form)
 
 
