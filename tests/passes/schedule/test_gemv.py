@@ -12,7 +12,7 @@ from tests.passes.lower.support import Lowered, assert_close, reference
 from tfc.codegen_llvm import available_targets
 from tfc.ir.graph import Graph
 from tfc.ir.index import Dim, Index
-from tfc.ir.kernel import Accumulate, Alloc, Body, For, If, Kernel, walk
+from tfc.ir.kernel import Alloc, Body, For, If, Kernel, walk
 from tfc.ir.kernel_verify import verify_program
 from tfc.ir.op import REGISTRY
 from tfc.ir.types import DType, float32, float64, int32
@@ -64,8 +64,7 @@ def check(graph: Graph, arrays: Arrays, targets: dict[str, Target] = TARGETS) ->
 
 def is_streamed(body: Body) -> bool:
     """Whether some rows of the matrix are added up around the loops over the result."""
-    outer = next(s for s in body if isinstance(s, For) and any(isinstance(x, Accumulate) for x in walk((s,))))
-    return outer.var.removesuffix("_few").endswith("k_c")
+    return any(isinstance(s, For) and s.var.removesuffix("_few").endswith("k_c") for s in walk(body))
 
 
 @pytest.mark.parametrize("depth", [1, 3, 8, 11, 20, 29])
@@ -92,6 +91,14 @@ def test_blocks_of_rows_have_sums_of_their_own(monkeypatch: pytest.MonkeyPatch, 
 def test_few_vectors(rows: int, length: int) -> None:
     check(*product(rows, 3, length))
     assert all(is_streamed(x.body) for x in check(*product(rows, 17, length)).values())
+
+
+def test_threads_may_take_the_columns_of_a_few_vectors_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpu_gemv, "COLUMNS", 32)
+    for k in check(*product(3, 17, 131)).values():
+        (columns,) = (s for s in walk(k.body) if isinstance(s, For) and s.var.endswith("_s"))
+        assert columns.extent == 4
+        parallelise(k, columns.var)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 5])

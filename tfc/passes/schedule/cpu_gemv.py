@@ -32,6 +32,8 @@ FEW = 32
 """Vectors that are few: where more read the matrix, packing it pays."""
 FEWEST = 8
 """Vectors that are few for a matrix that is near: tiles of many more serve that best."""
+COLUMNS = 512
+"""Elements of a row that threads take apart, for a few vectors; shorter pieces are not fetched ahead as well."""
 TILE = 8
 """Vectors and rows of a tile at most."""
 SHORT = 4
@@ -175,20 +177,19 @@ def _chains(depth: Dim, chain: int) -> int | None:
 
 
 def _several(k: Kernel, g: Gemv, over: str, target: Target) -> Kernel:
-    """for some rows { for tile { r = c  for row { for few { for lane { r add= matrix * vector } } }  c = r } }"""
+    """for columns { for some rows { for tile { r = c  for row { for few { for lane { r add= .. } } }  c = r } } }"""
     width, length = target.lanes(g.matrix.dtype), extent_of(k, g.v)
     tile, vectors = _tile(extent_of(k, over), target)
     if isinstance(length, int):
-        vectors = min(vectors, length // width)
-        # Where all vectors are whole, as many in a tile as divide them need no masks at the end.
-        each = (n for n in range(vectors, vectors // 2, -1) if length % (n * width) == 0)
-        vectors = next(each, vectors)
+        # As many as divide a row, or leave the fewest: its last tile takes masks, and is read apart.
+        whole = length // width
+        vectors = min(range(min(vectors, whole), min(vectors, whole) // 2, -1), key=lambda n: whole % n)
     few, inner = f"{over}_t", f"{over}_i"
     k = split(k, over, tile, outer=few, inner=inner, tail="mask")
-    k = reorder(k, [g.k, g.v, few, inner])
-    k = split(k, g.k, ROWS, outer=f"{g.k}_c", inner=f"{g.k}_k", tail="short")
-    k = reorder(k, [f"{g.k}_c", g.v, few, f"{g.k}_k", inner])
+    k = reorder(k, [g.v, few, g.k, inner])
     k = split(k, g.v, vectors * width, outer=f"{g.v}_t", inner=f"{g.v}_b", tail="peel")
+    tiles = max(1, COLUMNS // (vectors * width))
+    k = split(k, f"{g.v}_t", tiles, outer=f"{g.v}_s", inner=f"{g.v}_n", tail="short")
     k = _in_registers(k, g, over, width, "")
     return _in_registers(k, g, over, width, "_tail") if has_loop(k, f"{g.v}_b_tail") else k
 
@@ -205,9 +206,11 @@ def _tile(count: Dim, target: Target) -> tuple[int, int]:
 
 def _in_registers(k: Kernel, g: Gemv, over: str, width: int, part: str) -> Kernel:
     """A tile of the result in registers while some rows are added."""
-    few, inner, row, v = (f"{x}{part}" for x in (f"{over}_t", f"{over}_i", f"{g.k}_k", f"{g.v}_b"))
+    few, inner, depth, row, v = (f"{x}{part}" for x in (f"{over}_t", f"{over}_i", g.k, f"{g.k}_k", f"{g.v}_b"))
+    k = split(k, depth, ROWS, outer=f"{depth}_c", inner=row, tail="short")
+    blocks, tiles = ([], []) if part else ([f"{g.v}_s"], [f"{g.v}_n"])
     k = split(k, v, width, outer=f"{v}_v", inner=f"{v}_l")
-    k = reorder(k, [*([] if part else [f"{g.v}_t"]), few, row, inner, f"{v}_v", f"{v}_l"])
+    k = reorder(k, [*blocks, f"{depth}_c", *tiles, few, row, inner, f"{v}_v", f"{v}_l"])
     d, r = _dim(g, g.v), f"{g.c}_r{part}"
     layout = (Axis(_dim(g, over)), Axis(d, step=width), Axis(d, count=width))
     k = stage(k, g.c, name=r, around=row, space="register", layout=layout)
