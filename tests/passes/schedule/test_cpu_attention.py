@@ -222,6 +222,25 @@ def test_the_scheduled_kernel_means_the_same() -> None:
     np.testing.assert_allclose(*results, rtol=1e-5, atol=1e-6)
 
 
+def test_a_mask_that_several_layers_share_is_blocked_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpu, "attempt", lambda k, step, *args: step(k, *args))
+
+    def layers(x: Value, there: Value) -> Value:
+        one, low = (REGISTRY["constant"](graph=x.node.graph, value=np.float32(v)) for v in (1, -1e9))
+        mask = op("mul", op("sub", one, there), low)
+        for _ in range(2):
+            x = mix(op("add", scores(x, x), mask), x)
+        return x
+
+    attend = Attend(layers, (2, "n", 8), (2, 1, "n"))
+    arrays = attend.arrays(n=40)
+    x, there = arrays.values()
+    arrays["x1"] = there = (there > 0).astype(np.float32)
+    for _ in range(2):
+        x = expected(x, x, x, lambda s: s + (1 - there.astype(np.float64)) * -1e9)
+    close(attend(TARGETS[0], arrays), x, 2e-4)
+
+
 @every_target
 def test_blocks_of_queries_may_run_at_once(target: str) -> None:
     (k,) = Attend(causal, (2, "m", 8), (2, "n", 8), (2, "n", 8)).lowered.program.kernels

@@ -45,6 +45,14 @@ def test_before_and_after(same: Same, outside: str) -> None:
     same(k, out, *SIZES)
 
 
+def test_a_name_for_a_number_stays(same: Same) -> None:
+    text = BLOCKS.replace("t[i] = mul(x[i + 4*io], y[i + 4*io])", "let v = x[i + 4*io] t[i] = mul(v, v)")
+    k = kernel(text)
+    out = unguard(k, "i", outside="clamp")
+    assert print_kernel(out).count(f"let v = x[{LAST}]") == 1
+    same(k, out, *SIZES)
+
+
 @pytest.mark.parametrize("outside", FREE)
 def test_blocks_stay_parallel(same: Same, outside: str) -> None:
     k = kernel(BLOCKS.replace("mul(x[i + 4*io], y[i + 4*io])", "x[i + 4*io]"))
@@ -192,7 +200,7 @@ kernel shifted(x: float32[n] in, y: float32[8] inout) dims(n) {
     ("text", "var", "outside", "why"),
     [
         (BLOCKS, "i", "refuse", "may be outside without it"),
-        (BLOCKS.replace("{ t[i]", "{ let v = x[0] t[i]"), "i", "mask", "more than loops, stores and accumulations"),
+        (BLOCKS.replace("{ t[i]", "{ let v = @(0) t[i]"), "i", "mask", "more than loops, stores and accumulations"),
         (BLOCKS, "j", "mask", r"y\[4\*io \+ j\] may be outside without it"),
         (BLOCKS.replace("y[4*io + j] = t[j]", "y[4*io + j] = t[3 - j]"), "i", "mask", "read where the condition may"),
         (TWICE, "i", "clamp", r"x\[i\] may be outside without it"),

@@ -8,8 +8,8 @@ from typing import Literal
 
 from tfc.ir.expr import Const, Expr, Load, identity, prim
 from tfc.ir.index import Dim, Index, floordiv, minimum, mod, subs, symbols_of
-from tfc.ir.kernel import Accumulate, Alloc, Body, Buffer, For, If, Kernel, Stmt, Store, map_body, walk
-from tfc.ir.types import Shape
+from tfc.ir.kernel import Accumulate, Alloc, Body, Buffer, For, If, Kernel, Let, Stmt, Store, map_body, walk
+from tfc.ir.types import Shape, int64
 
 from .bounds import Facts, at_least_0
 from .loops import check_independent
@@ -265,7 +265,7 @@ def _without_condition(k: Kernel, place: Place, outside: Outside) -> Body:
             pass
         case _:
             raise ScheduleError("unguard", var, "its body is not a condition on indices")
-    if any(not isinstance(s, (For, Store, Accumulate, If, Alloc)) for s in walk(then)):
+    if any(not isinstance(s, (For, Store, Accumulate, If, Alloc)) and not _names_number(s) for s in walk(then)):
         raise ScheduleError("unguard", var, "there is more than loops, stores and accumulations under the condition")
     outer = (*place.outer, place.loop)
     table, own = buffer_table(k), allocated(then)
@@ -286,6 +286,11 @@ def _without_condition(k: Kernel, place: Place, outside: Outside) -> Body:
         return moved.get((e.buffer, e.index), e) if isinstance(e, Load) else e
 
     return map_body(then, lambda s: s, expr) if moved else then
+
+
+def _names_number(s: Stmt) -> bool:
+    """Whether a statement binds a name that no index speaks of."""
+    return isinstance(s, Let) and s.value.dtype != int64
 
 
 def _check_written(k: Kernel, place: Place) -> None:
