@@ -8,7 +8,7 @@ import numpy as np
 
 from tfc.ir.expr import At, Const, Expr, Load, cast, identity, prim, select
 from tfc.ir.graph import Node, Value
-from tfc.ir.index import Dim, Index, minimum
+from tfc.ir.index import Dim, Index, floordiv, minimum
 from tfc.ir.kernel import Accumulate, Alloc, Body, Buffer, Store
 from tfc.ir.ops.reduce import LONG_ROW
 from tfc.ir.types import DType, Shape, float32, int32, int64
@@ -41,11 +41,10 @@ class _Nest:
     def __init__(self, b: StageBuilder, node: Node) -> None:
         (self.x,) = node.operands
         self.b, self.combiner = b, node.attrs["combiner"]
-        length, dtype = self.x.type.dims[-1], self.x.type.dtype
-        assert isinstance(length, int)
-        self.length = length
-        self.size = LONG_ROW if length < MANY * LONG_ROW else 4 * LONG_ROW
-        self.count = -(-length // self.size)
+        dtype, self.length = self.x.type.dtype, self.x.type.dims[-1]
+        many = isinstance(self.length, int) and self.length >= MANY * LONG_ROW
+        self.size = 4 * LONG_ROW if many else LONG_ROW
+        self.count = floordiv(self.length + (self.size - 1), self.size)
         self.of = float32 if dtype.is_float and dtype.bits == 16 else dtype
         self.tops = self.local("tops", self.of, (self.count,))
         self.best = self.local("best", self.of, ())
@@ -53,7 +52,7 @@ class _Nest:
     def local(self, name: str, dtype: DType, shape: Shape) -> Buffer:
         return Buffer(self.b.plan.fresh(f"{self.b.prefix}{name}"), dtype, shape, "local", "stack")
 
-    def loop(self, label: str, extent: int, statement: Callable[[Dim], Body]) -> Body:
+    def loop(self, label: str, extent: Dim, statement: Callable[[Dim], Body]) -> Body:
         name = self.b.loop(label, extent)
         return self.b.nest([name], statement(Index.symbol(name)))
 
@@ -93,7 +92,7 @@ class _Nest:
         body = self.loop("c", self.count, block)
         return (*body, Store(self.best.name, (), none), *self.loop("m", self.count, all_blocks))
 
-    def first(self, to: Buffer, count: int, element: Callable[[Dim], Expr]) -> Body:
+    def first(self, to: Buffer, count: Dim, element: Callable[[Dim], Expr]) -> Body:
         """The first place of so many where the element is the extreme or NaN."""
         nowhere = Const(to.dtype, int(np.iinfo(to.dtype.np).max))
 

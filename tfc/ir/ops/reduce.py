@@ -261,6 +261,8 @@ LONG_ROW = 512
 
 
 def _row_arg_type(shapes: Shapes, x: TensorType, *, combiner: str, dtype: DType) -> TensorType:
+    if x.shape:
+        shapes.at_most(LONG_ROW, x.shape[-1], f"a row has less than {LONG_ROW} elements")
     return _arg_type(shapes, x, axis=-1, dtype=dtype)
 
 
