@@ -31,16 +31,22 @@ class Expr:
     @Lazy
     def loads(self) -> tuple[tuple[Load, tuple[Expr, ...]], ...]:
         """The loads in it, each with the conditions of `select` under which it is made."""
-        match self:
-            case Load():
-                return ((self, ()),)
-            case Prim(op="select", args=(condition, yes, no)):
-                under = [(x, (condition, *c)) for x, c in yes.loads]
-                under += [(x, (prim("not", condition), *c)) for x, c in no.loads]
-                return (*condition.loads, *under)
-            case Prim(args=args):
-                return tuple(found for a in args for found in a.loads)
-        return ()
+        found = list[tuple[Load, tuple[Expr, ...]]]()
+        seen, work = dict[tuple[int, ...], object](), list[tuple[Expr, tuple[Expr, ...]]]([(self, ())])
+        while work:
+            e, under = work.pop()
+            here = (id(e), *map(id, under))
+            if here in seen:  # parts may be shared, some of them many times over
+                continue
+            seen[here] = under  # alive, so that its id stays its own
+            match e:
+                case Load():
+                    found.append((e, under))
+                case Prim(op="select", args=(condition, yes, no)):
+                    work += ((no, (*under, prim("not", condition))), (yes, (*under, condition)), (condition, under))
+                case Prim(args=args):
+                    work += ((a, under) for a in reversed(args))
+        return tuple(found)
 
     def __add__(self, other: Expr | Number) -> Expr:
         return prim("add", self, other)
