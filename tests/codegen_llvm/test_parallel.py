@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 
 from tfc.codegen_llvm import CodegenError, host_target, set_threads, threads
+from tfc.ir.expr import Expr, Load
+from tfc.ir.index import Index
+from tfc.ir.kernel import Buffer, For, Kernel, Store
 from tfc.ir.kernel_text import parse_kernel
 from tfc.ir.kernel_verify import verify_kernel
+from tfc.ir.types import float32
 
 from .support import TARGETS, check, compile_kernel, run_native
 
@@ -159,6 +163,20 @@ def test_checks(bad: int | None, count: int) -> None:
     native, program = compile_kernel(parse_kernel(CHECKED), host_target())
     arrays = {"checked.x": x, "checked.y": np.zeros(100, np.float32)}
     assert run_native(native, program, arrays, {"checked.n": 100}) == (0 if bad is None else 2)
+
+
+def test_expressions_that_share_their_parts() -> None:
+    """As a tree this one has 2**60 leaves."""
+    i = Index.symbol("i")
+    value: Expr = Load(float32, "x", (i,))
+    for _ in range(60):
+        value = (value + value) * 0.5
+    loop = For("i", 50, (Store("y", (i,), value),), "parallel")
+    k = Kernel("shared", (Buffer("x", float32, (50,)), Buffer("y", float32, (50,), "out")), (), (loop,))
+    native, program = compile_kernel(k, host_target())
+    x, y = f32(50), np.zeros(50, np.float32)
+    run_native(native, program, {"shared.x": x, "shared.y": y}, {})
+    np.testing.assert_array_equal(y, x)
 
 
 def test_a_parallel_loop_in_an_unrolled_one(count: int) -> None:

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from tfc.ir.expr import At, Load, Name
+from tfc.ir.expr import At, Load, Name, Prim
 from tfc.ir.index import Dim, symbols_of
-from tfc.ir.kernel import Accumulate, Alloc, Body, For, If, Stmt, Store, exprs_of, subexprs, walk
+from tfc.ir.kernel import Accumulate, Alloc, Body, For, If, Stmt, Store, exprs_of, walk
 from tfc.passes.memory import aligned
 
 from .context import Context, View
@@ -203,8 +203,15 @@ def _dims(view: View) -> tuple[Dim, ...]:
 def _mentioned(s: Stmt) -> tuple[set[str], set[str]]:
     """Symbols and names, and buffers, that a statement itself speaks of."""
     names, buffers = set[str](), set[str]()
-    for e in (x for whole in exprs_of(s) for x in subexprs(whole)):
-        if isinstance(e, Load):
+    seen, work = set[int](), [*exprs_of(s)]
+    while work:
+        e = work.pop()
+        if id(e) in seen:  # an expression may share parts, some of them many times over
+            continue
+        seen.add(id(e))
+        if isinstance(e, Prim):
+            work += e.args
+        elif isinstance(e, Load):
             names |= symbols_of(*e.index)
             buffers.add(e.buffer)
         elif isinstance(e, At):

@@ -114,12 +114,19 @@ class Costs:
         return max(OPERATION * self.registers(b.dtype), streamed) * self.times(used)
 
     def expression(self, e: Expr) -> int:
-        if isinstance(e, Load):
-            return self.access(e.buffer, symbols_of(*e.index))
-        if not isinstance(e, Prim):
-            return 0
-        own = OPERATION * _OPERATIONS.get(e.op, 1) * self.registers(e.dtype) * self.times()
-        return own + sum(self.expression(a) for a in e.args)
+        """The units of an expression; what is in it more than once is computed once."""
+        total, seen, work = 0, set[int](), [e]
+        while work:
+            x = work.pop()
+            if id(x) in seen:
+                continue
+            seen.add(id(x))
+            if isinstance(x, Load):
+                total += self.access(x.buffer, symbols_of(*x.index))
+            elif isinstance(x, Prim):
+                total += OPERATION * _OPERATIONS.get(x.op, 1) * self.registers(x.dtype) * self.times()
+                work += x.args
+        return total
 
 
 def _is_product(e: Expr) -> bool:
