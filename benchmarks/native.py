@@ -16,6 +16,8 @@ from tfc.passes.target import Target
 FMAS = 16
 """Independent chains: more than latency × units of any core, no more than the registers of all."""
 LOADS = 8
+MIXES = (2, 4, 8, 16, 32)
+"""How many vectors may be written for each `LOADS` that are read, where both are done in one loop."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,11 @@ class Probes:
         self._fma(loops, 0.5, out.ctypes.data)
         return out
 
-    def stream(self, traffic: Areas, steps: int, past_caches: bool) -> NDArray[np.uint32]:
+    def stream(self, traffic: Areas, steps: int, past_caches: bool, mix: int = 0) -> NDArray[np.uint32]:
         """Per step: reads the next of the buffers, reads what stays, and writes the step's number to each int32.
 
-        `past_caches` writes by non-temporal stores. Gives, by lane, the exclusive or of what was read.
+        `past_caches` writes by non-temporal stores; so does a `mix` of `MIXES`, which writes so many vectors for each
+        `LOADS` that it reads. Gives, by lane, the exclusive or of what was read.
         """
         rotated, read, written = (area.ctypes.data for area in (traffic.rotated, traffic.read, traffic.written))
         out = np.zeros(self.vector_bytes // 4, np.uint32)
@@ -60,6 +63,7 @@ class Probes:
             traffic.written.size,
             past_caches,
             traffic.pieces,
+            mix,
             steps,
             out.ctypes.data,
         )
@@ -90,7 +94,20 @@ def load_probes() -> Probes:
     engine.finalize_object()
     integer, pointer = ctypes.c_int64, ctypes.c_void_p
     fma = ctypes.CFUNCTYPE(None, integer, ctypes.c_float, pointer)
-    sizes = (pointer, integer, integer, pointer, integer, pointer, integer, ctypes.c_bool, integer, integer, pointer)
+    sizes = (
+        pointer,
+        integer,
+        integer,
+        pointer,
+        integer,
+        pointer,
+        integer,
+        ctypes.c_bool,
+        integer,
+        integer,
+        integer,
+        pointer,
+    )
     stream = ctypes.CFUNCTYPE(None, *sizes)
     return Probes(
         target.vector_bytes,
@@ -104,7 +121,8 @@ def probe_ir(target: Target) -> str:
     """The module: `fma` is one loop of independent chains; `stream` reads, then writes, step by step."""
     lanes = target.vector_bytes // 4
     ways = _write_ir(lanes, "write", "") + _write_ir(lanes, "write_past", ", !nontemporal !0")
-    return _fma_ir(lanes, target.fma) + _read_ir(lanes) + ways + _STREAM_IR
+    mixes = "".join(_mix_ir(lanes, mix) for mix in MIXES)
+    return _fma_ir(lanes, target.fma) + _read_ir(lanes) + ways + mixes + _stream_ir()
 
 
 def _fma_ir(lanes: int, fused: bool) -> str:
@@ -205,9 +223,70 @@ end:
 """
 
 
-_STREAM_IR = """
+def _mix_ir(lanes: int, mix: int) -> str:
+    """Reads by two streams, and writes in the same loop; what is then left to write after it."""
+    vector, size = f"<{lanes} x i32>", lanes * 4
+    half = LOADS // 2
+    starts = ["%before", *["zeroinitializer"] * (LOADS - 1)]
+    phis = "\n".join(f"  %a{i} = phi {vector} [ {start}, %entry ], [ %b{i}, %body ]" for i, start in enumerate(starts))
+    reads = "\n".join(
+        f"  %p{i} = getelementptr i8, ptr %p{'.far' if i >= half else '.near'}, i64 {i % half * size}\n"
+        f"  %v{i} = load {vector}, ptr %p{i}, align {size}\n"
+        f"  %b{i} = xor {vector} %a{i}, %v{i}"
+        for i in range(LOADS)
+    )
+    writes = "\n".join(
+        f"  %q{i} = getelementptr i8, ptr %q, i64 {i * size}\n"
+        f"  store {vector} %v, ptr %q{i}, align {size}, !nontemporal !0"
+        for i in range(mix)
+    )
+    ends = "\n".join(f"  %n{i} = or {vector} %a{i}, zeroinitializer" for i in range(LOADS))
+    return f"""
+define void @mix{mix}(ptr %start, i64 %size, ptr %target, i64 %written, i32 %value, ptr %out) {{
+entry:
+  %before = load {vector}, ptr %out, align 4
+  %v0.value = insertelement {vector} poison, i32 %value, i64 0
+  %v = shufflevector {vector} %v0.value, {vector} poison, <{lanes} x i32> zeroinitializer
+  %far = udiv i64 %size, 2
+  %start.far = getelementptr i8, ptr %start, i64 %far
+  br label %loop
+loop:
+  %j = phi i64 [ 0, %entry ], [ %j1, %body ]
+  %k = phi i64 [ 0, %entry ], [ %k1, %body ]
+{phis}
+  %more = icmp slt i64 %j, %far
+  br i1 %more, label %body, label %end
+body:
+  %p.near = getelementptr i8, ptr %start, i64 %j
+  %p.far = getelementptr i8, ptr %start.far, i64 %j
+{reads}
+  %q = getelementptr i8, ptr %target, i64 %k
+{writes}
+  %j1 = add i64 %j, {size * half}
+  %k1 = add i64 %k, {size * mix}
+  br label %loop
+end:
+{ends}
+{_gather("xor", vector, LOADS)}
+  %rest = getelementptr i8, ptr %target, i64 %k
+  %left = sub i64 %written, %k
+  call void @write_past(ptr %rest, i64 %left, i32 %value)
+  ret void
+}}
+"""
+
+
+def _stream_ir() -> str:
+    cases = " ".join(f"i64 {mix}, label %mix{mix}" for mix in MIXES)
+    calls = "\n".join(
+        f"mix{mix}:\n"
+        f"  call void @mix{mix}(ptr %buffer, i64 %rotated, ptr %target, i64 %written, i32 %value, ptr %out)\n"
+        "  br label %done"
+        for mix in MIXES
+    )
+    return f"""
 define void @stream(ptr %start, i64 %buffers, i64 %rotated, ptr %kept, i64 %read, ptr %target, i64 %written,
-                    i1 zeroext %past, i64 %pieces, i64 %steps, ptr %out) {
+                    i1 zeroext %past, i64 %pieces, i64 %mix, i64 %steps, ptr %out) {{
 entry:
   %rotated.piece = udiv i64 %rotated, %pieces
   %read.piece = udiv i64 %read, %pieces
@@ -220,7 +299,12 @@ step:
   %turn = urem i64 %i, %buffers
   %offset = mul i64 %turn, %rotated
   %buffer = getelementptr i8, ptr %start, i64 %offset
-  br label %piece
+  %mixed = icmp ne i64 %mix, 0
+  br i1 %mixed, label %mixing, label %piece
+mixing:
+  call void @read(ptr %kept, i64 %read, ptr %out)
+  switch i64 %mix, label %done [ {cases} ]
+{calls}
 piece:
   %k = phi i64 [ 0, %step ], [ %k1, %written.done ]
   %rotated.at = mul i64 %k, %rotated.piece
@@ -247,8 +331,8 @@ done:
   br i1 %more, label %step, label %end
 end:
   ret void
-}
-!0 = !{i32 1}
+}}
+!0 = !{{i32 1}}
 """
 
 

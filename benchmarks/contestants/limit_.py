@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.native import Areas, Probes, load_probes
+from benchmarks.native import LOADS, MIXES, Areas, Probes, load_probes
 
 from . import Request, Task, Unsupported
 
@@ -74,17 +74,25 @@ def _flop(probes: Probes, request: Request) -> Steps:
 
 
 def _bytes(probes: Probes, request: Request) -> Steps:
-    """The fastest of several ways: all reads first or piece by piece, writes through the caches or past them."""
-    buffers = len(request.data.inputs)
-    large = request.traffic.total // request.threads >= LARGE
+    """The fastest of several ways: reads first, piece by piece, or mixed with writes; through the caches or past them."""
+    buffers, total = len(request.data.inputs), request.traffic.total // request.threads
+    if total < LARGE:
+        return partial(probes.stream, _areas(probes, request, 1), past_caches=False)
     ways: list[Steps] = []
-    for piece in PIECES if large else (request.traffic.total,):
-        areas = _areas(probes, request, max(1, request.traffic.total // request.threads // max(1, piece)))
+    for piece in PIECES:
+        areas = _areas(probes, request, max(1, total // piece))
         both = (False, True) if request.traffic.written >= LARGE else (False,)
-        ways += [partial(_stream, probes, areas, past) for past in both]
-    if len(ways) == 1:
-        return ways[0]
+        ways += [partial(probes.stream, areas, past_caches=past) for past in both]
+        mix = _mix(areas)
+        if areas.pieces == 1 and mix:
+            ways.append(partial(probes.stream, areas, past_caches=True, mix=mix))
     return min(ways, key=lambda way: min(_ns(way, buffers) for _ in range(4)))
+
+
+def _mix(areas: Areas) -> int:
+    """The most vectors to write beside those that are read; 0 where there is too little of either."""
+    share = LOADS * areas.written.size * areas.buffers / max(1, areas.rotated.size)
+    return max((mix for mix in MIXES if mix <= share), default=0)
 
 
 def _areas(probes: Probes, request: Request, pieces: int) -> Areas:
@@ -95,10 +103,6 @@ def _areas(probes: Probes, request: Request, pieces: int) -> Areas:
     )
     line = probes.vector_bytes
     return Areas(buffers, _area(buffers * rotated, line), _area(read, line), _area(written, line), pieces)
-
-
-def _stream(probes: Probes, areas: Areas, past: bool, steps: int) -> Any:
-    return probes.stream(areas, steps, past)
 
 
 def _area(size: int, unit: int) -> NDArray[np.uint8]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.native import FMAS, Areas, load_probes
+from benchmarks.native import FMAS, MIXES, Areas, load_probes
 from tfc.codegen_llvm import available_targets, host_target
 
 
@@ -43,6 +43,20 @@ def test_stream_reads_each_buffer_in_turn_and_what_stays_and_writes(steps: int, 
         expected ^= np.bitwise_xor.reduce([*words[i % 3], *kept], axis=0)
     np.testing.assert_array_equal(lanes, expected)
     np.testing.assert_array_equal(areas.written.view(np.uint32), steps)
+
+
+@pytest.mark.parametrize("mix", MIXES)
+def test_a_mix_reads_and_writes_all(mix: int) -> None:
+    probes = load_probes()
+    unit = probes.bytes_per_loop
+    written = unit * mix // 8 * 3 // unit * unit + unit
+    areas = Areas(2, bytes_at(2 * 2 * unit, unit), bytes_at(unit, unit), bytes_at(max(written, mix * unit // 4), unit))
+    lanes = probes.stream(areas, 3, True, mix)
+    words = areas.rotated.view(np.uint32).reshape(2, -1, lanes.size)
+    kept = areas.read.view(np.uint32).reshape(-1, lanes.size)
+    expected = np.bitwise_xor.reduce([*words[0], *words[1], *words[0], *kept, *kept, *kept], axis=0)
+    np.testing.assert_array_equal(lanes, expected)
+    np.testing.assert_array_equal(areas.written.view(np.uint32), 3)
 
 
 def test_nothing_is_streamed() -> None:
