@@ -18,7 +18,7 @@ from tfc.ir.types import TensorType, dtype, float32, int32, int64
 from .cases import CASES, Case
 from .lowering import agrees, apply
 
-FED = {"placeholder", "variable"}
+FED = {"placeholder", "variable", "transposed_variable"}
 OPS = sorted(REGISTRY.ops)
 
 
