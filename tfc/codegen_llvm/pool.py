@@ -166,14 +166,18 @@ define internal void @set_float_state(i64 %new) nounwind {
   ret void
 }
 
-; Wakes up to two of those that wait for a job.
-define internal void @wake_some() nounwind {
+; Wakes two of those that wait for a job, fewer if there are not so many ranges.
+define internal void @wake_some(i64 %ranges) nounwind {
   %n = load atomic i32, ptr @sleepers seq_cst, align 4
   %any = icmp sgt i32 %n, 0
-  br i1 %any, label %some, label %done
+  %useful = icmp sgt i64 %ranges, 0
+  %both = and i1 %any, %useful
+  br i1 %both, label %some, label %done
 some:
   %high = getelementptr i8, ptr @word, i64 4
-  call void @wake(ptr %high, i32 2)
+  %two = call i64 @llvm.umin.i64(i64 %ranges, i64 2)
+  %count = trunc i64 %two to i32
+  call void @wake(ptr %high, i32 %count)
   br label %done
 done:
   ret void
@@ -240,7 +244,8 @@ publish:
   %following = add nuw nsw i64 %number, 1
   %open = shl i64 %following, 32
   store atomic i64 %open, ptr @word seq_cst, align 8
-  call void @wake_some()
+  %for_others = sub nsw i64 %ranges, 1
+  call void @wake_some(i64 %for_others)
   call void @work(ptr null)
   %before = atomicrmw add ptr @word, i64 4294967296 acq_rel, align 8
   %at_close = trunc i64 %before to i32
@@ -330,7 +335,14 @@ retry:
   %same_job = icmp eq i64 %found_upper, %upper
   br i1 %same_job, label %add, label %closed
 inside:
-  call void @wake_some()
+  %taken = load atomic i64, ptr @next monotonic, align 8
+  %extent = load i64, ptr @extent
+  %chunk = load i64, ptr @chunk
+  %open = sub nsw i64 %extent, %taken
+  %left_over = sub nsw i64 %open, 1
+  ; Without the range that this thread is to take; none or fewer where others have come first.
+  %for_others = sdiv i64 %left_over, %chunk
+  call void @wake_some(i64 %for_others)
   %float = load i64, ptr @float
   %mode = call i64 @float_state()
   %as_caller = icmp eq i64 %mode, %float
