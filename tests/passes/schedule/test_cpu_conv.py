@@ -70,6 +70,21 @@ def test_tiles_are_registers_and_vectors_without_a_condition(monkeypatch: pytest
             assert any(isinstance(s, For) and s.kind == "vector" for s in inner), f"{name}\n{print_kernel(k)}"
 
 
+@pytest.mark.parametrize("pad", [0, 1])
+def test_a_filter_that_no_cache_holds_is_read_once(same: Same, monkeypatch: pytest.MonkeyPatch, pad: int) -> None:
+    """Blocks of its columns go outside of all rows, and so does what follows."""
+    monkeypatch.setattr(cpu_conv, "tile_for", lambda *_: Tile((1, 3), 2))
+    monkeypatch.setattr(cpu, "attempt", lambda k, step, *args: step(k, *args))
+    end = "for a0 < n { for a1 < 2 { for a2 < 3 { for a3 < 32 { o[a0, a1, a2, a3] = neg(y[a0, a1, a2, a3]) } } } }"
+    layer = Conv("n", (2, 3), (2, 2), 3, 32, pad=pad)
+    for text in (layer.forward(), layer.forward(end, ", o: float32[n, 2, 3, 32] out", local=True)):
+        k = parse_kernel(text)
+        out = schedule_kernel(k, replace(TARGETS["v16"], l2=1024))
+        same(k, out, {"n": 2}, rtol=2e-6)
+        (columns,) = [s for s in out.body if isinstance(s, For)]
+        assert isinstance(columns.extent, int), print_kernel(out)
+
+
 @every_target
 def test_a_pool_takes_the_rows_that_were_just_computed(monkeypatch: pytest.MonkeyPatch, target: str) -> None:
     monkeypatch.setattr(cpu, "attempt", lambda k, step, *args: step(k, *args))

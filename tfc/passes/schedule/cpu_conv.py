@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from tfc.ir.expr import Load
 from tfc.ir.index import Dim, bounds, floordiv, mod, product, symbols_of
-from tfc.ir.kernel import Body, For, Kernel
+from tfc.ir.kernel import Body, For, Kernel, Store
 
 from ..target import Target
 from .cpu_loops import merge_siblings, near
@@ -35,7 +36,7 @@ from .cpu_tiles import (
 )
 from .gemm import extent_of
 from .loops import reorder, split, unroll
-from .nest import ScheduleError, buffer_table, locate
+from .nest import ScheduleError, buffer_table, locate, perfect_nest
 from .staging import stage
 from .sums import Sums, windows_of
 
@@ -97,12 +98,44 @@ def _places(extents: Sequence[Dim], most: int) -> Iterator[tuple[int, ...]]:
 
 def conv(k: Kernel, g: Sums, target: Target) -> Kernel:
     """A sum over several loops: all of it at once where a cache holds what a tile reads, else chunk by chunk."""
-    rows, width = [1 if stands_alone(k, g, v) else extent_of(k, v) for v in g.rows[-2:]], _width(k, g, target)
+    width = _width(k, g, target)
+    rows = [1 if _is_narrow(k, g, v) else extent_of(k, v) for v in g.rows[-2:]]
     t = tile_for(rows, extent_of(k, g.j), width, target.vector_registers)
     steps = product(extent_of(k, v) for v in g.over)
-    if isinstance(steps, int) and steps * t.vectors * target.vector_bytes <= target.l2:
-        return _all(k, g, t, width)
-    return _chunked(k, g, t, target)
+    if not isinstance(steps, int) or steps * t.vectors * target.vector_bytes > target.l2:
+        return _chunked(k, g, t, target)
+    if _exceeds(k, g.loads[1], target.l2 // 2):
+        k, g = _columns_first(k, g, t.vectors * width)
+    return _all(k, g, t, width)
+
+
+def _exceeds(k: Kernel, load: Load, most: int) -> bool:
+    size = product(buffer_table(k)[load.buffer].shape) * load.dtype.size
+    return isinstance(size, int) and size > most
+
+
+def _columns_first(k: Kernel, g: Sums, columns: int) -> tuple[Kernel, Sums]:
+    """Blocks of columns outside of all rows, so that a cache holds what of the second factor one of them reads.
+
+    for i < n { for j < 64 { c[i, j] = .. } }  ->  for jo < 2 { for i < n { for j < 32 { c[i, j + 32*jo] = .. } } }
+    """
+    nests = [perfect_nest(locate(k, v, "conv").loop) for v in _loops_in(k, ())]
+    lasts = [g.zero_j, g.j, *(nest[-1].var for nest in nests[2:])]
+    plain = all(isinstance(s, Store) for nest in nests[2:] for s in nest[-1].body)
+    if g.around or not plain or len(g.rows) < 2 or any(mod(extent_of(k, v), columns) != 0 for v in lasts):
+        return k, g
+    if any(extent_of(k, v) in (columns, 1) or extent_of(k, v) != extent_of(k, g.j) for v in lasts):
+        return k, g
+    for v, nest in zip(lasts, nests, strict=True):
+        k = split(k, v, columns, outer=f"{v}_o", inner=f"{v}_p")
+        k = reorder(k, [f"{v}_o", *(loop.var if loop.var != v else f"{v}_p" for loop in nest)])
+    rows, zero_rows = (f"{g.j}_o", *g.rows), (f"{g.zero_j}_o", *g.zero_rows)
+    return k, replace(g, rows=rows, zero_rows=zero_rows, j=f"{g.j}_p", zero_j=f"{g.zero_j}_p")
+
+
+def _is_narrow(k: Kernel, g: Sums, row: str) -> bool:
+    """Whether a tile is one place along a row: where conditions say so, or all but the last may be few."""
+    return stands_alone(k, g, row) or (row != g.rows[-1] and not isinstance(extent_of(k, row), int))
 
 
 def _width(k: Kernel, g: Sums, target: Target) -> int:
