@@ -74,7 +74,7 @@ def _flop(probes: Probes, request: Request) -> Steps:
 
 
 def _bytes(probes: Probes, request: Request) -> Steps:
-    """The fastest of several ways: reads first, piece by piece, or mixed with writes; through the caches or past them."""
+    """The fastest of several ways: reads first, by pieces, or mixed with writes; through the caches or past them."""
     buffers, total = len(request.data.inputs), request.traffic.total // request.threads
     if total < LARGE:
         return partial(probes.stream, _areas(probes, request, 1), past_caches=False)
