@@ -181,13 +181,15 @@ class Program:
 
 def walk(body: Body) -> Iterator[Stmt]:
     """Every statement of a body, outermost first."""
-    for s in body:
+    left = list(reversed(body))
+    while left:
+        s = left.pop()
         yield s
         if isinstance(s, For):
-            yield from walk(s.body)
+            left += reversed(s.body)
         elif isinstance(s, If):
-            yield from walk(s.then)
-            yield from walk(s.orelse)
+            left += reversed(s.orelse)
+            left += reversed(s.then)
 
 
 def exprs_of(s: Stmt) -> tuple[Expr, ...]:
