@@ -54,7 +54,7 @@ kernel captures(x: float32[n, m] in, y: float32[n, m] out, flags: bool[2] in, la
 }"""
 
 
-@pytest.mark.parametrize("n", [0, 1, 3, 4, 5, 64, 101])
+@pytest.mark.parametrize("n", [0, 1, 5, 101])
 def test_what_bodies_take_from_around_them(n: int, count: int) -> None:
     x, y = f32(n, 5), np.zeros((n, 5), np.float32)
     for flag in (True, False):
@@ -75,7 +75,7 @@ kernel nested(x: float32[n, m, 16] in, y: float32[n, m, 16] out) dims(n, m) {
 
 
 @pytest.mark.parametrize("grain", [1, 1000])
-@pytest.mark.parametrize("shape", [(1, 40), (3, 40), (40, 3), (40, 1), (0, 3), (3, 1)])
+@pytest.mark.parametrize("shape", [(1, 40), (3, 40), (40, 3), (0, 3)])
 def test_loops_in_loops(shape: tuple[int, int], grain: int, count: int) -> None:
     x, y = f32(*shape, 16), np.zeros((*shape, 16), np.float32)
     check(NESTED.replace("G)", f"{grain})", 1), {"x": x, "y": y}, n=shape[0], m=shape[1])
