@@ -30,6 +30,9 @@ ROWS = 16
 """Rows of the matrix that are added to the tiles of a few vectors at a time."""
 FEW = 32
 """Vectors that are few: where more read the matrix, packing it pays."""
+PAGE = 4096
+WAYS = 16
+"""Rows of a result a multiple of a page apart that caches hold at a time: the same places are theirs."""
 FEWEST = 8
 """Vectors that are few for a matrix that is near: tiles of many more serve that best."""
 COLUMNS = 512
@@ -236,8 +239,12 @@ def has_loop(k: Kernel, var: str) -> bool:
 def few(k: Kernel, g: Gemv, target: Target) -> int:
     """For how many vectors this is the best form. Reading the matrix once counts little where it is near."""
     length, depth = extent_of(k, g.v), extent_of(k, g.k)
-    near = target.l2 // 4 // g.matrix.dtype.size
-    return FEWEST if isinstance(length, int) and isinstance(depth, int) and length * depth <= near else FEW
+    size = g.matrix.dtype.size
+    if not isinstance(length, int):
+        return FEW
+    if isinstance(depth, int) and length * depth <= target.l2 // 4 // size:
+        return FEWEST
+    return WAYS if length * size % PAGE == 0 else FEW
 
 
 def stride(k: Kernel, buffer: str, index: Shape, var: str) -> Dim | None:
