@@ -80,6 +80,10 @@ def _call(workload: Workload) -> bool:
     return workload.group == "call"
 
 
+def _working(workload: Workload) -> bool:
+    return not _call(workload)
+
+
 def _elementwise(workload: Workload) -> bool:
     return workload.elementwise
 
@@ -107,8 +111,10 @@ CONTESTANTS = (
     Contestant("openvino", "openvino_", "openvino", "the same graph, float32, latency hint"),
     Contestant("numexpr", "numexpr_", "numexpr", "one expression", only=_elementwise),
     Contestant("numba", "numba_", "numba", "one function under vectorize", only=_elementwise),
-    Contestant("limit: flop", "limit_", "llvmlite", "as many FLOP in independent FMAs", "flop", limit=True),
-    Contestant("limit: bytes", "limit_", "llvmlite", "as many bytes, streamed", "bytes", limit=True),
+    Contestant(
+        "limit: flop", "limit_", "llvmlite", "as many FLOP in independent FMAs", "flop", limit=True, only=_working
+    ),
+    Contestant("limit: bytes", "limit_", "llvmlite", "as many bytes, streamed", "bytes", limit=True, only=_working),
 )
 """In the order of the table."""
 
