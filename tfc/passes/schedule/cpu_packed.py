@@ -59,7 +59,7 @@ def _depth(k: Kernel, g: Gemm, target: Target) -> int | None:
     if not isinstance(depth, int):
         return None
     room = target.l3 // 8 // g.b.dtype.size
-    most = min(DEPTH, max(DEPTH // 8, room // columns)) if isinstance(columns, int) else DEPTH
+    most = min(DEPTH, max(1, DEPTH // 8, room // columns)) if isinstance(columns, int) else DEPTH
     if depth <= most:
         return None
     return -(-depth // -(-depth // most))
