@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from tfc.ir.types import float32
 from tfc.passes.dce import DeadCode
 from tfc.passes.schedule import cpu_packed
 from tfc.passes.schedule.cpu import Schedule
+from tfc.passes.schedule.parallel import Parallelise
 from tfc.passes.target import Target
 
 R = REGISTRY
@@ -36,6 +37,13 @@ TARGET = st.builds(
 
 
 DEPTH = st.sampled_from((1, 4, 256))
+
+
+def for_threads(target: Target) -> Parallelise:
+    """Gives every loop to threads that may have it: the interpreter finds what may not."""
+    return Parallelise(replace(target, threads=True), grain=1)
+
+
 GRAPHS = st.lists(st.tuples(*[st.integers(0, 60)] * 4), min_size=1, max_size=25).map(elementwise.build)
 
 
@@ -45,7 +53,7 @@ def test_graphs_of_hard_numbers_and_whole_ones(graph: Graph, target: Target) -> 
     """Floats of any kind, elementwise; reductions and products of integers: the same bits."""
     arrays = {v.node.name: x for v, x in elementwise.feeds(graph).items()}
     lowered = Lowered(graph, arrays)
-    scheduled = Schedule(target).apply(lowered.program)
+    scheduled = for_threads(target).apply(Schedule(target).apply(lowered.program))
     verify_program(scheduled)
     found, expected = lowered.interpret(arrays, scheduled), reference(graph, arrays)
     for k, (x, y) in enumerate(zip(found.fetches, expected.fetches, strict=True)):
@@ -59,7 +67,7 @@ def test_programs_as_people_write_them(
 ) -> None:
     monkeypatch.setattr(cpu_packed, "DEPTH", depth)
     lowered = Lowered(program.graph, program.arrays)
-    scheduled = Schedule(target).apply(lowered.program)
+    scheduled = for_threads(target).apply(Schedule(target).apply(lowered.program))
     verify_program(scheduled)
     found = lowered.interpret(program.arrays, scheduled)
     assert_same(found, reference(program.graph, program.arrays), f"{target}", program.exact)
@@ -136,7 +144,7 @@ LAYERS = st.builds(
 def test_products(monkeypatch: pytest.MonkeyPatch, layers: Layers, target: Target, depth: int) -> None:
     monkeypatch.setattr(cpu_packed, "DEPTH", depth)
     lowered = Lowered(layers.graph, layers.arrays)
-    scheduled = Schedule(target).apply(lowered.program)
+    scheduled = for_threads(target).apply(Schedule(target).apply(lowered.program))
     verify_program(scheduled)
     found = lowered.interpret(layers.arrays, scheduled)
     assert_close(found, reference(layers.graph, layers.arrays), f"{target}", ulps=4096)
