@@ -28,6 +28,7 @@ from .indices import index_value, resolve
 from .memory import accumulate, as_memory, store
 from .parallel import is_parallel, parallel_loop
 from .streams import is_large, only_written, settle
+from .sums import sums_together
 from .tiles import loaded_tiles, stored_tiles, write_tile
 from .writer import I1, I64, PTR, Value, Writer
 
@@ -118,6 +119,8 @@ def _for(cx: Context, s: For) -> None:
 
 
 def _unrolled(cx: Context, s: For, extent: int) -> None:
+    if sums_together(cx, s, extent):
+        return
     loaded, stored = loaded_tiles(cx, s, extent), stored_tiles(cx, s, extent)
     columns: dict[Place, list[Value]] = {place: [] for place in stored}
     for k in range(extent):

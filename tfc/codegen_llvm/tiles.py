@@ -46,12 +46,12 @@ class Tile:
 
     def width(self, elem: str) -> int:
         """Columns that are read or written at a time: a square's, or as many as the smallest unit of shuffles has."""
-        return self.rows if self.columns >= self.rows else min(self.rows, LANE_BYTES // _size(elem))
+        return self.rows if self.columns >= self.rows else min(self.rows, LANE_BYTES // size_of(elem))
 
 
 def loaded_tiles(cx: Context, s: For, extent: int) -> dict[Place, list[Value]]:
     """For loads in an unrolled loop's vector loop that go across the vectors: the vector of each iteration."""
-    lanes = _vector_loop(cx, s, extent)
+    lanes = vector_loop(cx, s, extent)
     if lanes is None:
         return {}
     written = {x.buffer for x in walk(lanes.body) if isinstance(x, (Store, Accumulate))}
@@ -69,7 +69,7 @@ def loaded_tiles(cx: Context, s: For, extent: int) -> dict[Place, list[Value]]:
 
 def stored_tiles(cx: Context, s: For, extent: int) -> dict[Place, Tile]:
     """The stores in an unrolled loop's vector loop that go across the vectors and may wait for its last iteration."""
-    lanes = _vector_loop(cx, s, extent)
+    lanes = vector_loop(cx, s, extent)
     if lanes is None:
         return {}
     uses = [x.buffer for x in walk(lanes.body) if isinstance(x, (Store, Accumulate))]
@@ -101,7 +101,7 @@ def write_tile(cx: Context, tile: Tile, columns: Sequence[Value]) -> None:
 # --- what is a tile
 
 
-def _vector_loop(cx: Context, s: For, extent: int) -> For | None:
+def vector_loop(cx: Context, s: For, extent: int) -> For | None:
     """The vector loop that is the whole body of an unrolled one, where nothing around is masked or in vectors."""
     if cx.lanes or cx.mask is not None or extent < 2 or s.var in cx.values or s.var in cx.symbols:
         return None
@@ -184,7 +184,7 @@ def _joined(cx: Context, parts: Sequence[Value]) -> Value:
     """Vectors, a power of two of them, one after another in one."""
     while len(parts) > 1:
         both = range(2 * parts[0].lanes)
-        parts = [_shuffle(cx, a, b, both) for a, b in zip(parts[::2], parts[1::2], strict=True)]
+        parts = [shuffle(cx, a, b, both) for a, b in zip(parts[::2], parts[1::2], strict=True)]
     return parts[0]
 
 
@@ -192,10 +192,10 @@ def _parts(cx: Context, v: Value, width: int) -> list[Value]:
     """The inverse of `_joined`."""
     if v.lanes == width:
         return [v]
-    return [_shuffle(cx, v, v, range(k, k + width)) for k in range(0, v.lanes, width)]
+    return [shuffle(cx, v, v, range(k, k + width)) for k in range(0, v.lanes, width)]
 
 
-def _shuffle(cx: Context, a: Value, b: Value, lanes: Sequence[int]) -> Value:
+def shuffle(cx: Context, a: Value, b: Value, lanes: Sequence[int]) -> Value:
     """The lanes of two vectors, those of the second counted on from those of the first; -1 for any value."""
     picked = ", ".join(f"i32 {k}" if k >= 0 else "i32 poison" for k in lanes)
     return cx.w.pure(a.elem, len(lanes), f"shufflevector {a.typed}, {b.typed}, <{len(lanes)} x i32> <{picked}>", a, b)
@@ -207,7 +207,7 @@ def _transposed(cx: Context, rows: Sequence[Value]) -> list[Value]:
     First each unit of a vector gets one column's elements of as many rows, then the units of a column come together.
     """
     n, work = rows[0].lanes, list(rows)
-    unit = min(len(rows), LANE_BYTES // _size(rows[0].elem))
+    unit = min(len(rows), LANE_BYTES // size_of(rows[0].elem))
     for _ in range(unit.bit_length() - 1):
         work = _interleave_stage(cx, work, unit)
     for _ in range((n // unit).bit_length() - 1 if len(rows) == n else 0):
@@ -224,7 +224,7 @@ def _interleave_stage(cx: Context, work: list[Value], unit: int) -> list[Value]:
     for group in range(0, len(work), unit):
         for i in range(half):
             a, b = work[group + i], work[group + i + half]
-            out += [_shuffle(cx, a, b, low), _shuffle(cx, a, b, high)]
+            out += [shuffle(cx, a, b, low), shuffle(cx, a, b, high)]
     return out
 
 
@@ -238,8 +238,8 @@ def _sort_stage(cx: Context, work: Sequence[Value], unit: int) -> list[Value]:
         column = [work[unit * g + s] for g in range(units)]
         for g in range(units // 2):
             a, b = column[2 * g], column[2 * g + 1]
-            out[unit * g + s] = _shuffle(cx, a, b, even)
-            out[unit * (g + units // 2) + s] = _shuffle(cx, a, b, odd)
+            out[unit * g + s] = shuffle(cx, a, b, even)
+            out[unit * (g + units // 2) + s] = shuffle(cx, a, b, odd)
     return out
 
 
@@ -265,10 +265,11 @@ def _gathered(cx: Context, vectors: Sequence[Value], wanted: Sequence[tuple[int,
     at = [lane if v == 0 else -1 for v, lane in wanted]
     for k in range(1, len(vectors)):
         picked = [n + lane if v == k else here for here, (v, lane) in zip(at, wanted, strict=True)]
-        result = _shuffle(cx, result, vectors[k], picked)
+        result = shuffle(cx, result, vectors[k], picked)
         at = [i if v <= k else -1 for i, (v, _) in enumerate(wanted)]
     return result
 
 
-def _size(elem: str) -> int:
+def size_of(elem: str) -> int:
+    """Bytes of an element in memory."""
     return {"float": 4, "double": 8}.get(elem) or max(1, int(elem[1:]) // 8)
