@@ -14,7 +14,7 @@ from .cost import CYCLE, Costs, grain_of
 from .cpu_loops import attempt
 from .defer import defer
 from .loops import parallelise, split, unroll, vectorise
-from .nest import ScheduleError, accesses, allocated, locate, replace_loop, spans_of
+from .nest import ScheduleError, accesses, allocated, buffer_table, locate, replace_loop, spans_of
 from .staging import stage
 
 GRAIN = 32_000 * CYCLE
@@ -25,6 +25,8 @@ BLOCKS = 4
 """Blocks that make up a grain, where a loop is cut because it accumulates."""
 BLOCK = 8
 """Iterations of a block at least."""
+LANES = 64
+"""Iterations of a loop at most that make one vector where partial sums are copied."""
 MANY = 64
 """Iterations from which on loops inside need no threads."""
 
@@ -116,19 +118,23 @@ def _partial(k: Kernel, var: str, each: Dim, grain: int) -> Kernel:
         over, inner = f"{var}_b", f"{var}_k"
         k = split(k, var, block, outer=over, inner=inner, tail="short")
         for b in sums:
-            k = _in_registers(k, b, inner)
+            k = _apart(k, b, inner)
     for b in sums:
         k = defer(k, over, b, name=f"{b}_{over}_all", after=f"{over}_{b}")
     return _parallel(k, over, grain_of(each * block, grain))
 
 
-def _in_registers(k: Kernel, buffer: str, around: str) -> Kernel:
-    """What a loop accumulates in registers of its own."""
-    name = f"{buffer}_{around}"
-    k = stage(k, buffer, name=name, around=around, space="register", fresh=True)
+def _apart(k: Kernel, buffer: str, around: str) -> Kernel:
+    """What a loop accumulates in memory of its own: in registers, where it was in such."""
+    name, old = f"{buffer}_{around}", buffer_table(k)[buffer]
+    space = "register" if old.space == "register" or not old.shape else "stack"
+    k = stage(k, buffer, name=name, around=around, space=space, fresh=True)
     loops = [s for s in walk(k.body) if isinstance(s, For) and s.var.startswith((f"{name}_in", f"{name}_out"))]
     for s in loops:
-        k = unroll(k, s.var) if any(isinstance(x, For) for x in s.body) else vectorise(k, s.var)
+        if not any(isinstance(x, For) for x in walk(s.body)):
+            k = vectorise(k, s.var) if isinstance(s.extent, int) and s.extent <= LANES else k
+        elif space == "register":
+            k = unroll(k, s.var)
     return k
 
 
