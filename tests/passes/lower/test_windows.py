@@ -77,6 +77,15 @@ def test_what_no_window_takes_spoils_nothing(at: dict[str, Any]) -> None:
     check_everywhere(graph, fed)
 
 
+def test_padding_of_one_channel_spoils_no_gradient() -> None:
+    """Along the taps of its filter, which are then the only rows to compute side by side."""
+    graph, attrs = Graph(), {**CONV, "strides": (1, 1), "dilations": (1, 1)}
+    fed = {"x": special(2, 5, 9, 1), "w": floats(3, 4, 1, 3), "dy": special(2, 5, 9, 3)}
+    x, w, dy = (placeholder(graph, name, *array.shape) for name, array in fed.items())
+    graph.outputs = [REGISTRY["conv_filter"](x, dy, w, **attrs)]
+    check_everywhere(graph, fed)
+
+
 def placeholder_like(graph: Graph, name: str, x: Array, fed: dict[str, Array]) -> Value:
     """A placeholder for plain numbers of the shape of an array."""
     fed[name] = floats(*x.shape)

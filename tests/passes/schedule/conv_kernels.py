@@ -138,6 +138,7 @@ LAYERS = {
     "run-time space": (Conv("n", ("p", "q"), (2, 2), 2, 5), PLACES),
     "one place": (Conv("n", (1, 1), (3, 3), 3, 5), TWO),
     "padded": (Conv("n", (3, 7), (3, 3), 2, 5, pad=1), TWO),
+    "padded and one channel": (Conv("n", (4, 9), (3, 3), 1, 8, pad=1), TWO),
     "padded and strided": (Conv("n", (3, 3), (3, 3), 2, 5, stride=2, pad=1), TWO),
     "padded and dilated": (Conv("n", (3, 4), (2, 2), 2, 4, dilation=2, pad=2), TWO),
     "padded along one dim": (Conv(1, (10,), (5,), 2, 5, pad=2), ({},)),

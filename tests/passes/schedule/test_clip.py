@@ -9,7 +9,7 @@ import pytest
 from tfc.ir.kernel import For, If, Kernel, walk
 from tfc.ir.kernel_text import parse_kernel
 from tfc.passes.schedule import ScheduleError, simplify_kernel, vectorise
-from tfc.passes.schedule.clip import clip, peel_ends
+from tfc.passes.schedule.clip import clip, cut_ends, peel_ends
 
 Same = Callable[..., None]
 
@@ -96,3 +96,19 @@ def test_what_has_no_two_ends_is_refused() -> None:
     for k in (one, open_, lanes):
         with pytest.raises(ScheduleError):
             peel_ends(k, "o")
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 0), (1, 0), (1, 1), (0, 2), (2, 1)])
+def test_iterations_are_cut_off(same: Same, before: int, after: int) -> None:
+    k = parse_kernel(PEELED)
+    out = cut_ends(k, "o", before, after)
+    same(k, out)
+    extents = {s.var: s.extent for s in walk(out.body) if isinstance(s, For)}
+    assert (extents["o_first"], extents["o"], extents["o_last"]) == (before, 3 - before - after, after)
+
+
+def test_no_more_is_cut_off_than_there_is() -> None:
+    open_ = parse_kernel("kernel f(y: float32[n] out) dims(n) { for o < n { y[o] = 0.0:float32 } }")
+    for k in (parse_kernel(PEELED), open_):
+        with pytest.raises(ScheduleError):
+            cut_ends(k, "o", 2, 2)

@@ -187,6 +187,7 @@ SHAPES = {
     "padded tiles": Conv("n", (3, 61), (3, 3), 4, 20, pad=1),
     "padded and strided": Conv("n", (7, 9), (3, 3), 8, 17, stride=2, pad=1),
     "padded and depthwise": Conv("n", (8, 30), (3, 3), 1, 1, groups=24, pad=1),
+    "padded first layer": Conv("n", (28, 28), (5, 5), 1, 32, pad=2),
 }
 
 

@@ -214,11 +214,7 @@ def _conv_filter_graph(n: Node) -> Value:
     core, padding, form = _split(n.attrs)
     window = w.type.dims[:-2]
     pairs = window_pairs(parts_of(x.type.dims, form)[1], window, core["strides"], core["dilations"], padding)
-    last = channels_last(x, form)
-    # Of one channel little is copied, and the window is the only dim left to compute side by side.
-    padded, pairs = (
-        _padded(last, pairs) if w.type.dims[-2] != 1 else (pad_spatial(last, pairs, 0), ((0, 0),) * len(pairs))
-    )
+    padded, pairs = _padded(channels_last(x, form), pairs)
     return conv_filter_valid(padded, channels_last(dy, form), sizes=window, pairs=pairs, **core)
 
 

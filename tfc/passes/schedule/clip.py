@@ -56,3 +56,22 @@ def peel_ends(k: Kernel, var: str, *, first: str = "_first", last: str = "_last"
     middle = replace(loop, extent=loop.extent - 2, body=substitute(loop.body, {var: Index.symbol(var) + 1}))
     new = (*substitute(start, {var: 0}), *((middle,) if loop.extent > 2 else ()))
     return replace_loop(k, var, lambda _: (*new, *substitute(end, {var: loop.extent - 1})))
+
+
+def cut_ends(k: Kernel, var: str, before: int, after: int) -> Kernel:
+    """The first and the last iterations of a loop as unrolled loops of their own.
+
+    for i < 9 { S(i) }
+    -> for i_first < 2 unrolled { S(i_first) }  for i < 4 { S(i + 2) }  for i_last < 3 unrolled { S(i_last + 6) }
+    """
+    loop = locate(k, var, "cut_ends").loop
+    if not isinstance(loop.extent, int) or loop.extent < before + after or loop.kind != "serial":
+        raise ScheduleError("cut_ends", var, f"it is not a serial loop of {before + after} iterations at least")
+    parts = []
+    for suffix, start, count in (("_first", 0, before), ("_last", loop.extent - after, after)):
+        body = renamed_copy(k, loop.body, suffix, "cut_ends", var)
+        at = Index.symbol(f"{var}{suffix}") + start
+        parts.append(For(f"{var}{suffix}", count, substitute(body, {var: at}), "unrolled"))
+    middle = substitute(loop.body, {var: Index.symbol(var) + before})
+    main = replace(loop, extent=loop.extent - before - after, body=middle)
+    return replace_loop(k, var, lambda _: (parts[0], main, parts[1]))

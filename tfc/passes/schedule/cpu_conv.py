@@ -23,6 +23,7 @@ from .cpu_tiles import (
     Tile,
     column_tiles,
     copying,
+    cuts,
     decided,
     in_registers,
     layout,
@@ -245,7 +246,7 @@ def _chunked(k: Kernel, g: Sums, t: Tile, target: Target) -> Kernel:
     """c = 0  for chunks { for tiles { r = 0  for over { r[tile] add= a * b }  c add= r } }"""
     width, (n, count) = _width(k, g, target), _chunk(k, g, target)
     first = g.over[n]
-    deciding = decided(k, g)
+    deciding, ends = decided(k, g), cuts(k, g)
     masked = [v for v, p in zip(g.rows[-2:], t.places, strict=True) if mod(extent_of(k, v), p) != 0]
     k = split(k, first, count, outer=f"{first}_c", inner=f"{first}_k", tail="short")
     nest = Nest(g.rows[-2:], g.around, g.j, (f"{first}_k", *g.over[n + 1 :]))
@@ -258,7 +259,7 @@ def _chunked(k: Kernel, g: Sums, t: Tile, target: Target) -> Kernel:
     axes = layout(k, g, nest, width)
     k = stage(k, g.c, name=f"{g.c}_r", around=nest.over[0], space="register", fresh=True, layout=axes)
     k = in_registers(k, nest, masked, [copying(g, way, axes) for way in ("in", "out")])
-    return without_conditions(k, nest.over, deciding, f"{nest.rows[-1]}_t")
+    return without_conditions(k, nest.over, deciding, f"{nest.rows[-1]}_t", ends)
 
 
 def _loops_in(k: Kernel, around: Sequence[str]) -> list[str]:

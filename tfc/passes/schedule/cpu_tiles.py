@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tfc.ir.index import Dim, symbols_of
+from tfc.ir.index import Dim, bounds, subs, symbols_of
 from tfc.ir.kernel import Alloc, If, Kernel, walk
 
-from .clip import clip, peel_ends
+from .clip import clip, cut_ends, peel_ends
 from .cpu_loops import attempt
 from .gemm import extent_of, unguarded
 from .loops import merge, reorder, split, unroll, vectorise
-from .nest import ScheduleError, accesses, locate
+from .nest import ScheduleError, accesses, condition_facts, expr_symbols, locate
 from .overlap import overlap
 from .staging import Axis, stage
 from .storage import shrink
@@ -71,7 +71,7 @@ def resident(k: Kernel, g: Sums, t: Tile, width: int, blocks: Sequence[str]) -> 
     over = (*decided(k, g), *(v for v in g.over if v not in decided(k, g)))
     sums, zero = Nest(g.rows[-2:], g.around, g.j, over), Nest(g.zero_rows[-2:], (), g.zero_j)
     sums = replace(sums, single=tuple(v for v, p in zip(sums.rows, t.places, strict=True) if p == 1))
-    extents, deciding = [extent_of(k, v) for v in (*sums.rows, g.j)], decided(k, g)
+    extents, deciding, ends = [extent_of(k, v) for v in (*sums.rows, g.j)], decided(k, g), cuts(k, g)
     for v in blocks:
         k = split_rows(k, v, t.places[0])
     k = merged(k, [f"{v}_t" for v in blocks])
@@ -93,7 +93,7 @@ def resident(k: Kernel, g: Sums, t: Tile, width: int, blocks: Sequence[str]) -> 
         k = unguarded(k, v)
     masked = [v for v, extent in zip(sums.rows, extents, strict=False) if not isinstance(extent, int)]
     k = in_registers(k, sums, masked, (zero.inside, copying(g, "out", axes)))
-    return without_conditions(k, g.over, deciding, f"{zero.rows[-1]}_t")
+    return without_conditions(k, g.over, deciding, f"{zero.rows[-1]}_t", ends)
 
 
 def copying(g: Sums, way: str, layout: Sequence[Axis]) -> list[str]:
@@ -162,29 +162,63 @@ def stands_alone(k: Kernel, g: Sums, row: str) -> bool:
     """
     if not any(row in guard for guard in g.guards):
         return False
-    own, beside = extent_of(k, row), [extent_of(k, v) for v in partners(g, row)]
-    few = isinstance(own, int) and all(isinstance(e, int) and e <= own for e in beside)
-    return row != g.rows[-1] or not few
+    return row != g.rows[-1] or not (_is_few(k, g) or cuts(k, g))
+
+
+def _is_few(k: Kernel, g: Sums) -> bool:
+    """Whether the loops beside the last row are shorter than it."""
+    own, beside = extent_of(k, g.rows[-1]), [extent_of(k, v) for v in partners(g, g.rows[-1])]
+    return isinstance(own, int) and all(isinstance(e, int) and e <= own for e in beside)
+
+
+def cuts(k: Kernel, g: Sums) -> dict[str, tuple[int, int]]:
+    """Iterations at both ends of the loop beside the last row outside of which its conditions hold all along the row.
+
+    They are cut off where there is no other row to tile.
+    """
+    row, beside = g.rows[-1], sorted(partners(g, g.rows[-1]))
+    others = [v for v in g.rows[-2:-1] if not any(v in guard for guard in g.guards)]
+    own, v = extent_of(k, row), beside[0] if len(beside) == 1 else ""
+    if others or not v or v == g.over[0] or not isinstance(own, int) or _is_few(k, g):
+        return {}
+    facts = [
+        fact
+        for s in walk(locate(k, g.j, "conv").loop.body)
+        if isinstance(s, If) and row in expr_symbols(s.condition)
+        for fact in condition_facts(s.condition)
+    ]
+    count = extent_of(k, v)
+    holds = [
+        all((low := bounds(subs(f, {v: at}), {row: (0, own - 1)})[0]) is not None and low >= 0 for f in facts)
+        for at in range(count if isinstance(count, int) else 0)
+    ]
+    if True not in holds:
+        return {}
+    return {v: (holds.index(True), holds[::-1].index(True))}
 
 
 def decided(k: Kernel, g: Sums) -> tuple[str, ...]:
     """The loops of the sums whose iterations decide the conditions that stay in a tile."""
     row = g.rows[-1]
-    return () if stands_alone(k, g, row) else tuple(sorted(partners(g, row)))
+    return () if stands_alone(k, g, row) or not _is_few(k, g) else tuple(sorted(partners(g, row)))
 
 
-def without_conditions(k: Kernel, over: Sequence[str], deciding: Sequence[str], tiles: str) -> Kernel:
-    """Conditions as bounds of the loops of the sums, or, in tiles at the ends of a row, decided one by one."""
+def without_conditions(
+    k: Kernel, over: Sequence[str], deciding: Sequence[str], tiles: str, ends: Mapping[str, tuple[int, int]]
+) -> Kernel:
+    """Conditions as bounds of the loops of the sums, or decided in what is unrolled at the ends of a row."""
     for v in over:
         if isinstance(locate(k, v, "conv").loop.body[0], If):
             k = clip(k, v)
+    for v, (before, after) in ends.items():
+        k = cut_ends(k, v, before, after)
     if not deciding:
         return k
-    ends: tuple[str, ...] = ("",)
+    parts: tuple[str, ...] = ("",)
     if extent_of(k, tiles) != 1:
-        ends = ("_first", "_last")
-        k = peel_ends(k, tiles, first=ends[0], last=ends[1])
+        parts = ("_first", "_last")
+        k = peel_ends(k, tiles, first=parts[0], last=parts[1])
     for v in deciding:
-        for end in ends:
-            k = unroll(k, f"{v}{end}")
+        for part in parts:
+            k = unroll(k, f"{v}{part}")
     return k
