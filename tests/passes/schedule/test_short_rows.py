@@ -33,9 +33,9 @@ def test_each_statement_is_for_all_lanes(same: Same) -> None:
     out = rows_in_lanes(k, "i", 4)
     text = print_kernel(out)
     assert "alloc t: float32[5, 4]" in text
-    assert "t[j, i_l1] = mul(x[i_l1 + 4*i_o, j], x[i_l1 + 4*i_o, j])" in text
-    assert text.count("< 4 vector") == 4
-    assert text.count("< 5 unrolled") == 3
+    assert "t[j, i_l1] = mul(x_i_o[j, i_l1], x_i_o[j, i_l1])" in text
+    assert text.count("< 4 vector") == 6
+    assert text.count("< 5 unrolled") == 5
     same(k, out, *SIZES)
 
 
