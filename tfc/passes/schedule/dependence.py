@@ -191,7 +191,7 @@ def carried(loop: For, buffers: Mapping[str, Buffer], facts: Facts) -> tuple[Acc
     for a, b in combinations_with_replacement(touched, 2):
         if not conflict(a, b, buffers, at_once=loop.kind == "parallel"):
             continue
-        for guarded in (False, True) if a.guards or b.guards else (False,):
+        for guarded in (False, True):
             between = distances(_inside(a, loop), _inside(b, loop), (loop,), facts, guarded=guarded)
             if between is None or between[loop.var] == ZERO:
                 break
