@@ -11,19 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tfc.ir.expr import Prim
-from tfc.ir.index import simplify, symbols_of
+from tfc.ir.index import Dim, simplify, symbols_of
 from tfc.ir.kernel import Accumulate, Alloc, For, If, Kernel, Stmt, Store, walk
 
 from ..target import Target
-from .gemm import at_most, unguarded
+from .gemm import at_most, extent_of, unguarded
 from .loops import distribute, merge, reorder, split, unroll, vectorise
 from .nest import accesses, buffer_table, facts_at, locate, perfect_nest
 from .simplify import simplify_kernel
 from .staging import Axis, stage, unguard
 from .storage import expand, pad, permute, shrink
-
-VECTORS = 2
-"""Vectors of rows in a block."""
 
 
 @dataclass(frozen=True)
@@ -94,15 +91,26 @@ class Tiles:
 
 
 def tiles_for(k: Kernel, a: Attention, target: Target) -> Tiles:
-    """Half of the registers hold sums: enough to hide the latency of an addition."""
-    width = target.lanes(buffer_table(k)[a.scores].dtype)
-    vectors = at_most(k, a.row, VECTORS, width)
-    sums = target.vector_registers // 2
-    of_result = buffer_table(k)[a.result].shape[0]
-    columns = 4 if target.vector_registers > 16 else 2
-    while columns > 1 and isinstance(of_result, int) and of_result <= columns // 2 * width:
-        columns //= 2
-    return Tiles(width, vectors, sums // vectors, min(sums // columns, width * vectors), columns)
+    """Half of the registers hold sums, of few registers three quarters: enough to hide the latency of an addition.
+
+    Values of up to four vectors are read by whole rows; of more, each tile of rows reads them again, so it is taller.
+    """
+    table = buffer_table(k)
+    width, of_result = target.lanes(table[a.scores].dtype), table[a.result].shape[0]
+    few = target.fma and target.vector_registers <= 16
+    sums = target.vector_registers * 3 // 4 if few else target.vector_registers // 2
+    vectors = _vectors(extent_of(k, a.row), width, 3 if few else 2)
+    needed = -(-of_result // width) if isinstance(of_result, int) else 2 * sums
+    columns = needed if needed in (1, 2, 4) and 4 * needed <= sums else 2
+    rows = max(r for r in range(1, sums // columns + 1) if width * vectors % r == 0)
+    return Tiles(width, vectors, sums // vectors, rows, columns)
+
+
+def _vectors(rows: Dim, width: int, most: int) -> int:
+    """Vectors of rows in a block: one less costs a twelfth, which rows that a block has too many may cost as well."""
+    if not isinstance(rows, int):
+        return most
+    return min(range(most, 0, -1), key=lambda v: -(-rows // (v * width)) * v * (12 + most - v))
 
 
 def attention(k: Kernel, a: Attention, target: Target) -> Kernel:
