@@ -8,8 +8,7 @@ import pytest
 
 from tfc.ir.kernel import For, If, Kernel, walk
 from tfc.ir.kernel_text import parse_kernel
-from tfc.passes.schedule import ScheduleError, simplify_kernel, vectorise
-from tfc.passes.schedule.clip import clip, cut_ends, peel_ends
+from tfc.passes.schedule import ScheduleError, clip, cut_ends, peel_ends, simplify_kernel, vectorise
 
 Same = Callable[..., None]
 

@@ -8,8 +8,7 @@ import pytest
 
 from tfc.ir.kernel import Kernel
 from tfc.ir.kernel_text import parse_kernel
-from tfc.passes.schedule import ScheduleError, parallelise
-from tfc.passes.schedule.overlap import overlap
+from tfc.passes.schedule import ScheduleError, overlap, parallelise
 
 Same = Callable[..., None]
 

@@ -1,10 +1,12 @@
 """The rewrites of kernel IR that schedules are made of. Each is a function from a kernel to one that means the same."""
 
+from .clip import clip, cut_ends, peel_ends
 from .digits import digits
 from .invariant import hoist
 from .lanes import accumulate_lanes
 from .loops import bind, cut, distribute, merge, parallelise, reorder, split, unroll, vectorise
 from .nest import ScheduleError
+from .overlap import overlap
 from .short_rows import rows_in_lanes
 from .simplify import simplify_kernel
 from .staging import Axis, stage, unguard
@@ -17,8 +19,10 @@ __all__ = [
     "ScheduleError",
     "accumulate_lanes",
     "bind",
+    "clip",
     "compute_at",
     "cut",
+    "cut_ends",
     "digits",
     "distribute",
     "expand",
@@ -28,7 +32,9 @@ __all__ = [
     "hoist",
     "inline",
     "merge",
+    "overlap",
     "parallelise",
+    "peel_ends",
     "place",
     "reorder",
     "rows_in_lanes",
