@@ -149,5 +149,7 @@ def _copy(k: Kernel, g: Gemm, at: str) -> Kernel:
 
 
 def _pack_whole_vectors(k: Kernel, g: Gemm, tile: Tile, columns: Dim) -> Kernel:
-    """The copy of b with conditions in the last panel only."""
-    return cut(k, f"{g.c}_b_in0", floordiv(columns, tile.columns))
+    """The copy of b with conditions in the last panel only, and there none on columns whose number is known."""
+    k = cut(k, f"{g.c}_b_in0", floordiv(columns, tile.columns))
+    rest = columns % tile.columns if isinstance(columns, int) else 0
+    return cut(k, f"{g.c}_b_in2_tail", rest, suffix="_fill") if rest else k
