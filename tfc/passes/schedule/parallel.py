@@ -17,8 +17,8 @@ from .loops import parallelise, split, unroll, vectorise
 from .nest import ScheduleError, accesses, allocated, buffer_table, locate, replace_loop, spans_of
 from .staging import stage
 
-GRAIN = 32_000 * CYCLE
-"""What is worth a thread: waking it and waiting for it take a quarter of this."""
+GRAIN = 64_000 * CYCLE
+"""What is worth a thread: waking one on a core that rests takes up to 9 us, and the count is up to three times high."""
 CALL = 500 * CYCLE
 """What a loop inside of others takes at least where the call of its function is not to be felt."""
 BLOCKS = 4
