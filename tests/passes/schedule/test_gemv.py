@@ -32,6 +32,12 @@ NEAR = {name: replace(target, l2=Target.l2) for name, target in TARGETS.items()}
 """Beside them, the matrices are near."""
 
 
+@pytest.fixture(autouse=True)
+def few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So few at a time that every loop over them runs more than once."""
+    monkeypatch.setattr(cpu_gemv, "ROWS", 2)
+
+
 def product(
     m: int, k: int, n: int, *, ta: bool = False, tb: bool = False, dtype: DType = float32, open_dims: str = ""
 ) -> tuple[Graph, Arrays]:

@@ -18,7 +18,7 @@ from .cpu_loops import merge_siblings, near
 from .defer import defer
 from .gemm import extent_of, factor, unguarded
 from .lanes import accumulate_lanes
-from .loops import reorder, split, unroll, vectorise
+from .loops import Tail, reorder, split, unroll, vectorise
 from .nest import buffer_table, perfect_nest
 from .staging import Axis, stage
 
@@ -27,7 +27,9 @@ CHAIN = 8
 BLOCK = 32
 """Times so many rows in a block that threads may take."""
 ROWS = 16
-"""Rows of the matrix that are added to the tiles of a few vectors at a time."""
+"""Rows of the matrix that are added to the tiles of a few vectors at a time: each is a stream from memory."""
+BUSY = 8
+"""Vectors that keep the arithmetic busy; then so many times more rows make up for reading and writing the tiles."""
 FEW = 32
 """Vectors that are few: where more read the matrix, packing it pays."""
 PAGE = 4096
@@ -181,8 +183,8 @@ def _chains(depth: Dim, chain: int) -> int | None:
 
 def _several(k: Kernel, g: Gemv, over: str, target: Target) -> Kernel:
     """for columns { for some rows { for tile { r = c  for row { for few { for lane { r add= .. } } }  c = r } } }"""
-    width, length = target.lanes(g.matrix.dtype), extent_of(k, g.v)
-    tile, vectors = _tile(extent_of(k, over), target)
+    width, length, count = target.lanes(g.matrix.dtype), extent_of(k, g.v), extent_of(k, over)
+    tile, vectors = _tile(count, target)
     if isinstance(length, int):
         # As many as divide a row, or leave the fewest: its last tile takes masks, and is read apart.
         whole = length // width
@@ -190,11 +192,13 @@ def _several(k: Kernel, g: Gemv, over: str, target: Target) -> Kernel:
     few, inner = f"{over}_t", f"{over}_i"
     k = split(k, over, tile, outer=few, inner=inner, tail="mask")
     k = reorder(k, [g.v, few, g.k, inner])
-    k = split(k, g.v, vectors * width, outer=f"{g.v}_t", inner=f"{g.v}_b", tail="peel")
+    left: Tail = "peel_loop" if isinstance(length, int) else "peel"
+    k = split(k, g.v, vectors * width, outer=f"{g.v}_t", inner=f"{g.v}_b", tail=left)
     tiles = max(1, COLUMNS // (vectors * width))
     k = split(k, f"{g.v}_t", tiles, outer=f"{g.v}_s", inner=f"{g.v}_n", tail="short")
-    k = _in_registers(k, g, over, width, "")
-    return _in_registers(k, g, over, width, "_tail") if has_loop(k, f"{g.v}_b_tail") else k
+    rows = ROWS * BUSY if isinstance(count, int) and count >= BUSY else ROWS
+    k = _in_registers(k, g, over, rows, width, "")
+    return _in_registers(k, g, over, rows, width, "_tail") if has_loop(k, f"{g.v}_b_tail") else k
 
 
 def _tile(count: Dim, target: Target) -> tuple[int, int]:
@@ -207,19 +211,20 @@ def _tile(count: Dim, target: Target) -> tuple[int, int]:
     return most // 2, min(TILE // 2, (target.vector_registers - 2) // (most // 2 + 1))
 
 
-def _in_registers(k: Kernel, g: Gemv, over: str, width: int, part: str) -> Kernel:
+def _in_registers(k: Kernel, g: Gemv, over: str, rows: int, width: int, part: str) -> Kernel:
     """A tile of the result in registers while some rows are added."""
     few, inner, depth, row, v = (f"{x}{part}" for x in (f"{over}_t", f"{over}_i", g.k, f"{g.k}_k", f"{g.v}_b"))
-    k = split(k, depth, ROWS, outer=f"{depth}_c", inner=row, tail="short")
+    k = split(k, depth, rows, outer=f"{depth}_c", inner=row, tail="short")
     blocks, tiles = ([], []) if part else ([f"{g.v}_s"], [f"{g.v}_n"])
-    k = split(k, v, width, outer=f"{v}_v", inner=f"{v}_l")
+    k = split(k, v, width, outer=f"{v}_v", inner=f"{v}_l", tail="mask")
     k = reorder(k, [*blocks, f"{depth}_c", *tiles, few, row, inner, f"{v}_v", f"{v}_l"])
     d, r = _dim(g, g.v), f"{g.c}_r{part}"
     layout = (Axis(_dim(g, over)), Axis(d, step=width), Axis(d, count=width))
     k = stage(k, g.c, name=r, around=row, space="register", layout=layout)
     for way in ("in", "out"):
         k = reorder(k, [f"{r}_{way}{n}" for n in range(3)])
-    k = unguarded(unguarded(k, f"{r}_in2", "mask"), f"{r}_in0", "clamp")
+    # There may be two conditions: where the matrix ends, and where the tile does.
+    k = unguarded(unguarded(unguarded(k, f"{r}_in2", "mask"), f"{r}_in2", "mask"), f"{r}_in0", "clamp")
     k = unguarded(unguarded(k, f"{v}_l", "mask"), inner, "clamp")
     for lane in (f"{v}_l", f"{r}_in2", f"{r}_out2"):
         k = vectorise(k, lane)
