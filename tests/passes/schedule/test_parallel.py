@@ -143,13 +143,13 @@ def test_few_iterations_leave_the_threads_to_a_loop_inside() -> None:
 
 
 SERIAL = """
-kernel serial(y: float32[100, 100000] inout) {
-  for t < 99 { for j < 100000 { y[t + 1, j] = y[t, j] } }
+kernel serial(y: float32[100, 400000] inout) {
+  for t < 99 { for j < 400000 { y[t + 1, j] = y[t, j] } }
 }"""
 
 
 def test_a_loop_inside_of_one_in_order() -> None:
-    assert [line.split(" grain")[0] for line in marked(SERIAL)] == ["for j < 100000 parallel"]
+    assert [line.split(" grain")[0] for line in marked(SERIAL)] == ["for j < 400000 parallel"]
 
 
 LOCAL = """
