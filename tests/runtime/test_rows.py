@@ -13,7 +13,7 @@ from tests.codegen_llvm.support import TARGETS
 from tfc import numpy as tnp
 
 Array = np.ndarray[Any, Any]
-LENGTHS = (1, 2, 3, 5, 10, 16, 17, 33, 64, 65)
+LENGTHS = (1, 3, 10, 17, 33, 64)
 """Of rows: short and long ones, for vectors of all widths."""
 
 
@@ -67,7 +67,7 @@ def test_short_rows_of_other_dtypes(dtype: str) -> None:
 
 def rows_with_places() -> Iterator[Array]:
     """Ties, infinities, NaN and zeros of both signs, at the ends of blocks and within them."""
-    for length in (512, 513, 1000, 1025, 8200):
+    for length in (512, 1000, 8200):
         x = numbers(5, length)
         x[0, [3, 511, length - 1]] = 99
         x[1] = -np.inf
@@ -89,7 +89,7 @@ def test_the_place_of_the_extreme_of_long_rows() -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int16", "uint8", "bool"])
 def test_permutations(dtype: str) -> None:
     f = tfc.compile(tnp.transpose)
-    for shape in ((1, 1), (3, 70), (70, 3), (16, 16), (33, 65), (40, 129)):
+    for shape in ((3, 70), (70, 3), (33, 65), (40, 129)):
         x = numbers(*shape) > 0 if dtype == "bool" else numbers(*shape).astype(dtype)
         np.testing.assert_array_equal(f(x), x.T)
 
@@ -97,7 +97,7 @@ def test_permutations(dtype: str) -> None:
 @pytest.mark.parametrize("perm", [(0, 2, 1, 3), (0, 2, 3, 1), (0, 3, 1, 2), (3, 2, 1, 0), (2, 0, 3, 1)])
 def test_permutations_of_four_dims(perm: tuple[int, ...]) -> None:
     f = tfc.compile(lambda x: tnp.transpose(x, perm) * 2)
-    for shape in ((2, 3, 5, 17), (3, 18, 2, 20), (1, 35, 4, 3)):
+    for shape in ((3, 18, 2, 20), (1, 35, 4, 3)):
         x = numbers(*shape)
         np.testing.assert_array_equal(f(x), x.transpose(perm) * 2)
 
