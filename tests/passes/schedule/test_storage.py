@@ -16,12 +16,13 @@ from tfc.passes.schedule import (
     forward,
     inline,
     merge,
+    pad,
     parallelise,
+    permute,
     place,
     shrink,
     split,
 )
-from tfc.passes.schedule.storage import pad, permute
 
 Same = Callable[..., None]
 SIZES = [{"n": n} for n in (0, 1, 3, 4, 5, 7, 8, 13)]

@@ -10,7 +10,7 @@ from .overlap import overlap
 from .short_rows import rows_in_lanes
 from .simplify import simplify_kernel
 from .staging import Axis, stage, unguard
-from .storage import compute_at, expand, forward, inline, place, shrink
+from .storage import compute_at, expand, forward, inline, pad, permute, place, shrink
 from .transposed import tiled_across
 from .views import flatten, fuse
 
@@ -33,7 +33,9 @@ __all__ = [
     "inline",
     "merge",
     "overlap",
+    "pad",
     "parallelise",
+    "permute",
     "peel_ends",
     "place",
     "reorder",
