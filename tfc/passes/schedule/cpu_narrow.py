@@ -41,20 +41,22 @@ def narrow(k: Kernel, g: Gemm, nests: Sequence[str], target: Target) -> Kernel |
     if isinstance(columns, int) and columns <= SHORT and isinstance(depth, int) and depth >= DEEP * width:
         # The result takes little room beside the rows that it is made of.
         k, nests = rows_together(k, nests[2:], target), nests[:2]
+    rows = extent_of(k, g.i)
+    many = not isinstance(rows, int) or rows > ROWS
     if not isinstance(columns, int) or columns > MOST * width:
-        rows = extent_of(k, g.i)
-        if not isinstance(rows, int) or rows > ROWS or not along(g.b, g.j):
+        if many or not along(g.b, g.j):
             return None
-        return _along_columns(k, g, nests, 2 if target.vector_registers > 2 * rows + 2 else 1, target)
+        fit = target.vector_registers > 2 * at_most(k, g.i, ROWS) + 2
+        return _along_columns(k, g, nests, 2 if fit else 1, target)
     vectors = -(-columns // width)
-    if vectors == MOST and columns % width:
+    if many and vectors == MOST and columns % width:
         # A tile of two vectors and one of one, on a copy of b that is filled up, waste less and need no masks.
         return None
     if along(g.b, g.j) and vectors * width <= WASTE * columns:
         return _along_columns(k, g, nests, vectors, target)
     if along(g.a, g.i):
         return _along_rows(k, g, nests, columns, target)
-    if along(g.a, g.k) and isinstance(depth, int) and depth >= DEEP * width and columns <= SHORT:
+    if along(g.a, g.k) and isinstance(depth, int) and depth >= DEEP * width and not (many and columns > SHORT):
         return _along_depth(k, g, nests, columns, target)
     return _along_columns(k, g, nests, vectors, target) if along(g.b, g.j) else None
 
