@@ -30,6 +30,8 @@ as long, these are what pays.
 """
 LEVEL = 3
 """LLVM's level of code generation."""
+POOL_LEVEL = 0
+"""That for the pool of threads: it takes 3 ms instead of 13, and what the pool does waits for memory anyway."""
 
 _RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 _numbers = itertools.count()
@@ -79,7 +81,7 @@ def _create_pool() -> Pool:
     threads = default_threads()
     triple = _llvm().get_process_triple()
     ir = emit_pool(triple)
-    image = _image(ir, Target("pool", triple), cached=True)
+    image = _image(ir, Target("pool", triple), POOL_LEVEL, cached=True)
     builder = _llvm().JITLibraryBuilder().add_object_img(image).add_current_process()
     names = ("tfc_threads", "tfc_set_threads", "tfc_parallel", "tfc_pool_child")
     for name in names:
@@ -118,16 +120,16 @@ def set_threads(n: int) -> None:
         _pool().threads = n
 
 
-def _machine(target: Target) -> Any:
+def _machine(target: Target, level: int) -> Any:
     llvm = _llvm()
     return llvm.Target.from_triple(target.triple).create_target_machine(
-        cpu="", features=target.features, opt=LEVEL, reloc="pic", codemodel="default"
+        cpu="", features=target.features, opt=level, reloc="pic", codemodel="default"
     )
 
 
-def _optimise(ir: str, target: Target) -> tuple[Any, Any]:
+def _optimise(ir: str, target: Target, level: int = LEVEL) -> tuple[Any, Any]:
     """The module after the passes, and the machine to emit it with."""
-    llvm, machine = _llvm(), _machine(target)
+    llvm, machine = _llvm(), _machine(target, level)
     module = llvm.parse_assembly(ir, llvm.create_context())
     manager = llvm.create_new_function_pass_manager()
     for name in PASSES:
@@ -177,9 +179,9 @@ class NativeProgram:
         return str(machine.emit_assembly(module))
 
 
-def compile_text(ir: str, target: Target) -> bytes:
+def compile_text(ir: str, target: Target, level: int = LEVEL) -> bytes:
     """The object image of a module."""
-    module, machine = _optimise(ir, target)
+    module, machine = _optimise(ir, target, level)
     return bytes(machine.emit_object(module))
 
 
@@ -192,12 +194,12 @@ def compile_program(program: Program, target: Target, *, cache: bool = True) -> 
     return NativeProgram(program.name, target, ir, _image(ir, target, cached=cache))
 
 
-def _image(ir: str, target: Target, *, cached: bool) -> bytes:
+def _image(ir: str, target: Target, level: int = LEVEL, *, cached: bool) -> bytes:
     """The object image of a module, from the disk cache where it is there."""
-    name = disk.key(ir, target.triple, target.features, *PASSES, f"O{LEVEL}", _version())
+    name = disk.key(ir, target.triple, target.features, *PASSES, f"O{level}", _version())
     image = disk.load(name) if cached else None
     if image is None:
-        image = compile_text(ir, target)
+        image = compile_text(ir, target, level)
         if cached:
             disk.store(name, image)
     return image
