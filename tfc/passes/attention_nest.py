@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from tfc.ir.expr import At, Expr, Load, cast, identity, lit, prim, select
 from tfc.ir.graph import Node, Value
 from tfc.ir.index import Dim, Index, floordiv, minimum
@@ -150,7 +152,7 @@ class _Nest:
         )
         weighted = s[(jv,)] * self.element(self.values, first + jv, e)
         return (
-            *b.nest(lx, (s.store((jx,), prim("exp", s[(jx,)] - self.t[()])),)),
+            *b.nest(lx, (s.store((jx,), _weight(s[(jx,)] - self.t[()])),)),
             *b.nest(ll, (self.l.accumulate((), s[(jl,)]),)),
             *b.nest((*lv, *le), (*b.take_lets(), self.o.accumulate((e,), weighted))),
         )
@@ -163,6 +165,12 @@ class _Nest:
             result = select(At(self.keys) > 0, result, 0)
         store = Store(self.b.plan.names[self.value], (*self.at, e), result)
         return (self.t.store((), 1 / self.l[()]), *self.b.nest(loops, (store,)))
+
+
+def _weight(x: Expr) -> Expr:
+    """exp(x) for x of at most 0, and 0 where that is less than the least normal number: so it takes less."""
+    least = float(np.log(np.finfo(x.dtype.np).tiny))
+    return select(x < least, 0, prim("exp", select(x > 0, 0, x)))
 
 
 __all__ = ["KEYS", "attention"]

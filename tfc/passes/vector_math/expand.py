@@ -7,7 +7,7 @@ from itertools import count
 from typing import ClassVar
 
 from tfc.ir.errors import UnsupportedError
-from tfc.ir.expr import PRIMITIVES, Expr, Load, Prim, cast, prim
+from tfc.ir.expr import PRIMITIVES, Const, Expr, Load, Prim, cast, prim
 from tfc.ir.index import symbols_of
 from tfc.ir.interpret import INDEPENDENT
 from tfc.ir.kernel import Accumulate, Alloc, Body, Buffer, Check, For, If, Kernel, Let, Program, Stmt, Store, walk
@@ -15,6 +15,7 @@ from tfc.ir.types import bfloat16, bool_, float16, float32, float64
 
 from . import exponential, logarithm, power, sigmoidal, trigonometry
 from .builder import Builder, Guard, Table
+from .formats import FORMATS
 
 TABLE: Table = {
     row: f for part in (exponential, logarithm, sigmoidal, trigonometry, power) for row, f in part.TABLE.items()
@@ -127,8 +128,29 @@ def _apply(b: Builder, op: str, args: tuple[Expr, ...]) -> Expr:
     return prim(op, *args)
 
 
+def _bounded_exp(b: Builder, e: Prim) -> Expr | None:
+    """`select(x < low, 0, exp(select(x > high, high, x)))` where that exp is a normal number, which takes less."""
+    match e.args:
+        case (
+            Prim(op="lt", args=(x, Const(value=low))),
+            Const(value=0.0),
+            Prim(op="exp", args=(Prim(op="select", args=(Prim(op="gt", args=(y, Const(value=high))), top, z)),)),
+        ) if x == y == z and top == Const(x.dtype, high):
+            pass
+        case _:
+            return None
+    t = next((t for t in FORMATS if t.dtype == x.dtype), None)
+    if t is None or not exponential.is_normal(t, low, high):
+        return None
+    x = b.let(_expand(b, x))
+    return prim("select", x < low, 0.0, exponential.exp_within(b, t, b.let(prim("select", x > high, high, x))))
+
+
 def _select(b: Builder, e: Prim) -> Expr:
     """A `select`, each side expanded under its guard."""
+    bounded = _bounded_exp(b, e)
+    if bounded is not None:
+        return bounded
     yes = Guard(b, _expand(b, e.args[0]), b.guard)
     with b.guarded(yes):
         first = _expand(b, e.args[1])

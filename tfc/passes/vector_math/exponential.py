@@ -57,11 +57,28 @@ def exp(t: Format, b: Builder, x: Expr) -> Expr:
     """Float32 within 1 ULP (0.979 over all 2^32 inputs), float64 within 2."""
     r, _, bits = reduce(b, t, clamp(b, t, x), 2 * t.bias)
     low, high = scales(b, t, bits)
+    s = exp_less_1(b, t, r)
+    return fma(s, low, low) * high
+
+
+def exp_less_1(b: Builder, t: Format, r: Expr) -> Expr:
+    """What `exp_of_reduced` gives, by a shorter chain."""
     squared = b.let(square(r))
     first, second, *rest = t.exp
     # The rest may be rounded more often: it is small beside the first two.
-    s = b.let(fma(fma(fma(paired(r, squared, rest), r, second), r, first), squared, r))
-    return fma(s, low, low) * high
+    return b.let(fma(fma(fma(paired(r, squared, rest), r, second), r, first), squared, r))
+
+
+def is_normal(t: Format, low: float, high: float) -> bool:
+    """Whether exp of all between two numbers is a normal number, by a power of two that is one."""
+    return low * LOG2_E >= 0.6 - t.bias and high * LOG2_E <= t.bias + 0.4
+
+
+def exp_within(b: Builder, t: Format, x: Expr) -> Expr:
+    """exp(x) for x between numbers that `is_normal` allows, as exactly as `exp`."""
+    r, _, bits = reduce(b, t, x, t.bias)
+    scale = b.let(bitcast(bits << t.mantissa, t.dtype))
+    return fma(exp_less_1(b, t, r), scale, scale)
 
 
 def expm1_parts(b: Builder, t: Format, x: Expr) -> tuple[Expr, Expr, Expr]:
