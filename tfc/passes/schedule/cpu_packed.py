@@ -70,7 +70,10 @@ def _pays(k: Kernel, g: Gemm, tile: Tile, target: Target) -> bool:
     rows, columns, depth = (extent_of(k, v) for v in (g.i, g.j, g.k))
     few = isinstance(rows, int) and rows <= FEW * tile.rows
     small = isinstance(depth, int) and isinstance(columns, int) and depth * columns * g.b.dtype.size <= target.l2 // 4
-    return not (along(g.b, g.j) and (few or small))
+    # Loads under a mask are slow where the target has no masks at no cost.
+    last = tile.columns if isinstance(columns, int) and columns >= MANY * tile.width else tile.width
+    whole = target.masks or (isinstance(columns, int) and columns % last == 0)
+    return not (along(g.b, g.j) and (few or (small and whole)))
 
 
 def _copy_pays(k: Kernel, g: Gemm, tile: Tile, depth: int | None, target: Target) -> bool:
