@@ -150,7 +150,7 @@ def _wave(b: Builder, x: Expr, parts: tuple[Expr, Expr], quadrant: Expr, is_cos:
 
 
 def _wave32(is_cos: bool, b: Builder, x: Expr) -> Expr:
-    """Within 2 ULP: in float32 for moderate arguments, else by float64."""
+    """Within 2 ULP (1.49 over all from 1/4 to MODERATE32): in float32 for moderate arguments, else by float64."""
     moderate = absolute(x) < MODERATE32
     return b.rarely(~moderate, _moderate32(is_cos, b, x), lambda apart: _any32(is_cos, apart, x))
 
