@@ -7,6 +7,7 @@ by those taps in reverse order, and those of all r with equally many taps are on
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from ..op import REGISTRY
 from ..types import Shape
 from .array import broadcast_to, reshape, transpose
 from .common import like
-from .parts import concat, pad, slice_, unslice
+from .parts import pad, slice_, unslice
 from .windows import Pairs, channels_last, crop_spatial, pad_spatial, parts_of, window_pairs
 
 if TYPE_CHECKING:
@@ -75,6 +76,10 @@ class InputGradient:
         return self.dy.type.dims[1:-1]
 
     @property
+    def batch(self) -> Dim:
+        return self.dy.type.dims[0]
+
+    @property
     def window(self) -> Shape:
         return self.w.type.dims[:-2]
 
@@ -84,9 +89,6 @@ class InputGradient:
         return self.w.type.dims[-2]
 
     def value(self) -> Value:
-        every = zip(self.strides, self.dilations, self.window, strict=True)
-        if any(s > 1 and (d > 1 or not isinstance(k, int)) for s, d, k in every):
-            return self.spread().value()
         first = tuple(index.floordiv(before, s) for (before, _), s in zip(self.pairs, self.strides, strict=True))
         counts = tuple(
             index.floordiv(before + n - 1, s) - f + 1
@@ -94,9 +96,10 @@ class InputGradient:
         )
         if all(s == 1 for s in self.strides):
             return self.convolved([_Places(0, 1, k) for k in self.window], first, counts)
-        merged = self.merged(self.apart(first, counts), counts)
-        start = tuple(a - f * s for (a, _), f, s in zip(self.pairs, first, self.strides, strict=True))
-        return crop_spatial(merged, start, self.sizes)
+        known = all(isinstance(d, int) for d in (*self.window, *self.sizes, *itertools.chain(*self.pairs)))
+        if not known or any(s > 1 and d > 1 for s, d in zip(self.strides, self.dilations, strict=True)):
+            return self.spread().value()
+        return self.together(first, counts)
 
     def spread(self) -> InputGradient:
         """The same without strides: of the gradient with zeros between its elements."""
@@ -106,28 +109,50 @@ class InputGradient:
         dy = unslice(self.dy, shape=shape, starts=(0,) * len(shape), steps=(1, *self.strides, 1))
         return replace(self, dy=dy, strides=(1,) * len(self.strides))
 
-    def apart(self, first: Shape, counts: Shape) -> Value:
-        """`[batch, counts.., groups, strides.., channels]`: the elements by place, from the windows `first` on."""
-        k = len(self.strides)
+    def together(self, first: Shape, counts: Shape) -> Value:
+        """The elements of all places, each put where it stands; what no window took is 0."""
+        total = broadcast_to(like(self.dy, 0), shape=(self.batch, *self.sizes, self.groups * self.channels))
+        parts = []
+        for chosen in itertools.product(*map(_places, self.window, self.strides)):
+            if all(p.taps != 0 for p in chosen):
+                found = self.convolved(chosen, first, counts)
+                for at in itertools.product(*(range(p.count) for p in chosen)):
+                    places = [p.start + r for p, r in zip(chosen, at, strict=True)]
+                    parts += self.put(self.of_place(found, chosen, at, counts), places, first)
+        return functools.reduce(REGISTRY["add"], parts) if parts else total
 
-        def joined(chosen: tuple[_Places, ...]) -> Value:
-            dim = len(chosen)
-            if dim == k:
-                return reshape(self.convolved(chosen, first, counts), shape=self.shape_of(chosen, counts))
-            parts = [joined((*chosen, p)) for p in _places(self.window[dim], self.strides[dim])]
-            return parts[0] if len(parts) == 1 else concat(*parts, axis=k + 2 + dim)
+    def of_place(self, found: Value, chosen: Sequence[_Places], at: Sequence[int], counts: Shape) -> Value:
+        """Of what was convolved for several places the part of one."""
+        many = tuple(p.count for p in chosen)
+        if product(many) == 1:
+            return found
+        apart = reshape(found, shape=(self.batch, *counts, self.groups, *many, self.channels))
+        before, k = 2 + len(counts), len(many)
+        starts = (*(0,) * before, *at, 0)
+        sizes = (self.batch, *counts, self.groups, *(1,) * k, self.channels)
+        one = slice_(apart, starts=starts, sizes=sizes, steps=(1,) * len(starts))
+        return reshape(one, shape=(self.batch, *counts, self.groups * self.channels))
 
-        return joined(())
-
-    def shape_of(self, chosen: Sequence[_Places], counts: Shape) -> Shape:
-        """`[batch, counts.., groups, places.., channels]`."""
-        return (self.dy.type.dims[0], *counts, self.groups, *(p.count for p in chosen), self.channels)
+    def put(self, part: Value, places: Sequence[int], first: Shape) -> list[Value]:
+        """The elements of one place in each dim, zeros between them; none where all lie in the padding."""
+        starts, sizes, skipped = list[Dim]([0]), list[Dim]([self.batch]), list[Dim]([0])
+        dims = zip(places, part.type.dims[1:-1], self.strides, self.sizes, self.pairs, first, strict=True)
+        for r, count, s, size, (before, _), f in dims:
+            begin = r + f * s - before
+            skip = index.maximum(index.floordiv(-1 * begin + s - 1, s), 0)
+            begin = begin + skip * s
+            kept = index.minimum(count - skip, index.floordiv(size - 1 - begin, s) + 1)
+            if isinstance(kept, int) and kept <= 0:
+                return []
+            starts, sizes, skipped = [*starts, begin], [*sizes, kept], [*skipped, skip]
+        channels = part.type.dims[-1]
+        ones = (1,) * part.type.rank
+        inner = slice_(part, starts=(*skipped, 0), sizes=(*sizes, channels), steps=ones)
+        shape = (self.batch, *self.sizes, channels)
+        return [unslice(inner, shape=shape, starts=(*starts, 0), steps=(1, *self.strides, 1))]
 
     def convolved(self, chosen: Sequence[_Places], first: Shape, counts: Shape) -> Value:
         """The elements at some places of each dim: `[batch, counts.., groups * places.. * channels]`."""
-        if any(isinstance(p.taps, int) and p.taps == 0 for p in chosen):
-            *outer, last = self.dy.type.dims[0], *counts, product(self.shape_of(chosen, counts)[len(counts) + 1 :])
-            return broadcast_to(like(self.dy, 0), shape=(*outer, last))
         reaches = [(p.taps - 1) * d for p, d in zip(chosen, self.dilations, strict=True)]
         edges = [
             (reach - f, count + f - m) for reach, f, count, m in zip(reaches, first, counts, self.given, strict=True)
@@ -167,11 +192,3 @@ class InputGradient:
         order = (*range(0, 2 * k, 2), 2 * k + 2, 2 * k + 1, *range(1, 2 * k, 2), 2 * k)
         last = self.groups * product(p.count for p in chosen) * self.channels
         return reshape(transpose(part, perm=order), shape=(*(p.taps for p in chosen), filters, last))
-
-    def merged(self, apart: Value, counts: Shape) -> Value:
-        """`[batch, counts.., groups, strides.., channels] -> [batch, (count * stride).., groups * channels]`."""
-        k = len(counts)
-        mixed = [j for pair in zip(range(1, k + 1), range(k + 2, 2 * k + 2), strict=True) for j in pair]
-        together = transpose(apart, perm=(0, *mixed, k + 1, 2 * k + 2))
-        places = tuple(q * s for q, s in zip(counts, self.strides, strict=True))
-        return reshape(together, shape=(self.dy.type.dims[0], *places, self.groups * self.channels))
