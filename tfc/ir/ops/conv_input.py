@@ -111,15 +111,16 @@ class InputGradient:
 
     def together(self, first: Shape, counts: Shape) -> Value:
         """The elements of all places, each put where it stands; what no window took is 0."""
-        total = broadcast_to(like(self.dy, 0), shape=(self.batch, *self.sizes, self.groups * self.channels))
-        parts = []
+        parts: list[Value] = []
         for chosen in itertools.product(*map(_places, self.window, self.strides)):
             if all(p.taps != 0 for p in chosen):
                 found = self.convolved(chosen, first, counts)
                 for at in itertools.product(*(range(p.count) for p in chosen)):
                     places = [p.start + r for p, r in zip(chosen, at, strict=True)]
                     parts += self.put(self.of_place(found, chosen, at, counts), places, first)
-        return functools.reduce(REGISTRY["add"], parts) if parts else total
+        if not parts:
+            return broadcast_to(like(self.dy, 0), shape=(self.batch, *self.sizes, self.groups * self.channels))
+        return functools.reduce(REGISTRY["add"], parts)
 
     def of_place(self, found: Value, chosen: Sequence[_Places], at: Sequence[int], counts: Shape) -> Value:
         """Of what was convolved for several places the part of one."""
@@ -135,7 +136,7 @@ class InputGradient:
 
     def put(self, part: Value, places: Sequence[int], first: Shape) -> list[Value]:
         """The elements of one place in each dim, zeros between them; none where all lie in the padding."""
-        starts, sizes, skipped = list[Dim]([0]), list[Dim]([self.batch]), list[Dim]([0])
+        starts, sizes, skipped = list[Dim](), list[Dim](), list[Dim]()
         dims = zip(places, part.type.dims[1:-1], self.strides, self.sizes, self.pairs, first, strict=True)
         for r, count, s, size, (before, _), f in dims:
             begin = r + f * s - before
@@ -145,11 +146,9 @@ class InputGradient:
             if isinstance(kept, int) and kept <= 0:
                 return []
             starts, sizes, skipped = [*starts, begin], [*sizes, kept], [*skipped, skip]
-        channels = part.type.dims[-1]
-        ones = (1,) * part.type.rank
-        inner = slice_(part, starts=(*skipped, 0), sizes=(*sizes, channels), steps=ones)
-        shape = (self.batch, *self.sizes, channels)
-        return [unslice(inner, shape=shape, starts=(*starts, 0), steps=(1, *self.strides, 1))]
+        inner = crop_spatial(part, tuple(skipped), tuple(sizes))
+        shape = (self.batch, *self.sizes, part.type.dims[-1])
+        return [unslice(inner, shape=shape, starts=(0, *starts, 0), steps=(1, *self.strides, 1))]
 
     def convolved(self, chosen: Sequence[_Places], first: Shape, counts: Shape) -> Value:
         """The elements at some places of each dim: `[batch, counts.., groups * places.. * channels]`."""
