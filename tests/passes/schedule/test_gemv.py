@@ -70,7 +70,8 @@ def check(graph: Graph, arrays: Arrays, targets: dict[str, Target] = TARGETS) ->
 
 def is_streamed(body: Body) -> bool:
     """Whether some rows of the matrix are added up around the loops over the result."""
-    return any(isinstance(s, For) and s.var.removesuffix("_few").endswith("k_c") for s in walk(body))
+    names = [s.var.removesuffix("_few").removesuffix("_one") for s in walk(body) if isinstance(s, For)]
+    return any(name.endswith("k_c") for name in names)
 
 
 @pytest.mark.parametrize("depth", [1, 3, 8, 11, 20, 29])
@@ -139,9 +140,12 @@ def test_where_the_run_says_how_many_there_is_a_form_for_rows_along_the_depth() 
 @pytest.mark.parametrize("transposed", [False, True])
 def test_where_the_run_says_how_many_there_is_a_form_for_few(transposed: bool) -> None:
     """Beside that for many, on both sides of where they meet, and where there is none at all."""
-    for rows in (0, 1, FEWEST, FEWEST + 1):
+    for rows in (0, 1, 2, FEWEST, FEWEST + 1):
         for k in check(*product(rows, 17, 37, ta=transposed, open_dims="m"), NEAR).values():
-            (choice,) = k.body
+            (one,) = k.body
+            assert isinstance(one, If)
+            assert is_streamed(one.then)
+            (choice,) = one.orelse
             assert isinstance(choice, If)
             assert is_streamed(choice.then)
             assert not is_streamed(choice.orelse)

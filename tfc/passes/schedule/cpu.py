@@ -10,7 +10,7 @@ from tfc.ir.kernel import Kernel, Program
 from ..target import Target
 from .cpu_attention import attention, find_attention
 from .cpu_conv import conv, is_conv, pool
-from .cpu_gemv import few, find_gemv, streamed
+from .cpu_gemv import by_rows, few, find_gemv, streamed
 from .cpu_loops import attempt, merge_rows, vector_loops
 from .cpu_narrow import narrow
 from .cpu_packed import packed
@@ -58,7 +58,12 @@ def _few_vectors(k: Kernel, target: Target) -> Kernel:
     if isinstance(count, int):
         return streamed(k, g, target) if count <= most else k
     some, many = attempt(k, streamed, g, target), attempt(k, _product, target)
-    return k if some is k or many is k else either(less(count, most + 1), some, many, suffix="_few")
+    if some is k or many is k:
+        return k
+    # A tile of several costs a single one more than its own form does, where little is computed for what is read.
+    one = attempt(k, streamed, replace(g, few=None), target) if by_rows(k, g) else k
+    several = either(less(count, most + 1), some, many, suffix="_few")
+    return several if one is k else either(less(count, 2), one, several, suffix="_one")
 
 
 def _product(k: Kernel, target: Target) -> Kernel:

@@ -94,13 +94,18 @@ def streamed(k: Kernel, g: Gemv, target: Target) -> Kernel:
     rest = [s.var for s in k.body if isinstance(s, For)][2:]
     if width < 2 or _less(extent_of(k, g.v), SHORT * width):
         return k
-    if stride(k, g.matrix.buffer, g.matrix.index, g.v) == 1 and stride(k, g.c, g.at, g.v) == 1:
+    if by_rows(k, g):
         k = _one(k, g, width) if g.few is None else _several(k, g, g.few, target)
     elif _lie_along_depth(k, g, SHORT * width):
         k = _along_depth(k, g, target)
     else:
         return k
     return near(merge_siblings(k, rest))
+
+
+def by_rows(k: Kernel, g: Gemv) -> bool:
+    """Whether the rows that are added up lie in the order of memory, as does the result."""
+    return stride(k, g.matrix.buffer, g.matrix.index, g.v) == 1 and stride(k, g.c, g.at, g.v) == 1
 
 
 def _lie_along_depth(k: Kernel, g: Gemv, least: int) -> bool:
