@@ -57,6 +57,22 @@ def numbers(*shape: int, seed: int = 0) -> Array:
     return np.random.default_rng(seed).integers(-4, 5, shape).astype(np.float32)
 
 
+def test_variables_that_are_given_one_value_are_turned_together() -> None:
+    b = Builder()
+    kept, w = (b.variable(name, (ROWS, COLUMNS)) for name in ("kept", "w"))
+    x = b.placeholder("x", ("n", ROWS))
+    begin = b.op("assign", w, b.constant(np.arange(ROWS * COLUMNS).reshape(ROWS, COLUMNS)))
+    twice = b.op("add", w, w)
+    both = [b.op("assign", v, twice) for v in (kept, w)]
+    y = b.op("matmul", x, w, transpose_a=False, transpose_b=False)
+    session = Session(b.graph)
+    session.prepare((begin,), ())([])
+    session.prepare((y, *both), (x,))([numbers(1, ROWS)])
+    for v in (kept, w):
+        found = session.prepare((v,), ())([])[0]
+        np.testing.assert_array_equal(found, 2 * np.arange(ROWS * COLUMNS).reshape(ROWS, COLUMNS))
+
+
 def test_a_variable_is_the_same_whoever_writes_and_reads_it() -> None:
     c = Classifier()
     x, e, given = numbers(7, ROWS), numbers(7, COLUMNS, seed=1), numbers(ROWS, COLUMNS, seed=2)

@@ -12,6 +12,7 @@ the compiler.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -54,12 +55,14 @@ def _candidates(graph: Graph, kind: str) -> Iterator[Value]:
 
 def _combined(graph: Graph, first: Value) -> set[Value]:
     """All values that are turned with a variable; none where one of them is used or made in another way."""
-    after = dict(graph.updates)
-    before = {new: variable for variable, new in graph.updates}
+    updated = defaultdict[Value, list[Value]](list)
+    for variable, new in graph.updates:
+        updated[variable].append(new)
+        updated[new].append(variable)
     found, work = {first}, [first]
     while work:
         v = work.pop()
-        near = [*(pairs[v] for pairs in (after, before) if v in pairs), *_partners(v)]
+        near = [*updated[v], *_partners(v)]
         if any(x.type.shape != first.type.shape for x in near) or not all(map(_is_made_either_way, near)):
             return set()
         if not all(_takes_either_way(user) for user in v.users):
