@@ -224,7 +224,7 @@ end:
 
 
 def _mix_ir(lanes: int, mix: int) -> str:
-    """Reads by two streams, and writes in the same loop; what is then left to write after it."""
+    """Reads by two streams, and writes in the same loop; what is then left to write after it, in whole blocks."""
     vector, size = f"<{lanes} x i32>", lanes * 4
     half = LOADS // 2
     starts = ["%before", *["zeroinitializer"] * (LOADS - 1)]
@@ -268,8 +268,10 @@ body:
 end:
 {ends}
 {_gather("xor", vector, LOADS)}
-  %rest = getelementptr i8, ptr %target, i64 %k
-  %left = sub i64 %written, %k
+  %blocks = udiv i64 %k, {size * LOADS}
+  %from = mul i64 %blocks, {size * LOADS}
+  %rest = getelementptr i8, ptr %target, i64 %from
+  %left = sub i64 %written, %from
   call void @write_past(ptr %rest, i64 %left, i32 %value)
   ret void
 }}

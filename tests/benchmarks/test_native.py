@@ -50,8 +50,12 @@ def test_a_mix_reads_and_writes_all(mix: int) -> None:
     probes = load_probes()
     unit = probes.bytes_per_loop
     written = unit * mix // 8 * 3 // unit * unit + unit
-    areas = Areas(2, bytes_at(2 * 2 * unit, unit), bytes_at(unit, unit), bytes_at(max(written, mix * unit // 4), unit))
+    written = max(written, mix * unit // 4)
+    room = bytes_at(written + unit, unit)
+    beyond = room[written:].copy()
+    areas = Areas(2, bytes_at(2 * 2 * unit, unit), bytes_at(unit, unit), room[:written])
     lanes = probes.stream(areas, 3, True, mix)
+    np.testing.assert_array_equal(room[written:], beyond)
     words = areas.rotated.view(np.uint32).reshape(2, -1, lanes.size)
     kept = areas.read.view(np.uint32).reshape(-1, lanes.size)
     expected = np.bitwise_xor.reduce([*words[0], *words[1], *words[0], *kept, *kept, *kept], axis=0)
