@@ -22,6 +22,7 @@ from typing import Union
 
 from .expr import At, Expr, Load, Name, Prim
 from .index import Dim, product, subs, symbols_of
+from .lazy import Lazy
 from .types import DType, Shape
 
 KINDS = ("serial", "unrolled", "vector", "parallel", "grid", "block", "lane")
@@ -62,6 +63,15 @@ class Buffer:
 
 
 @dataclass(frozen=True)
+class Declared:
+    """What the statements of a body give names to, at any depth."""
+
+    loops: frozenset[str] = frozenset()
+    lets: frozenset[str] = frozenset()
+    buffers: tuple[Buffer, ...] = ()
+
+
+@dataclass(frozen=True)
 class For:
     """A loop. The last two fields are of `parallel` loops only.
 
@@ -75,6 +85,12 @@ class For:
     kind: str = "serial"
     grain: Dim = 1
     private: tuple[str, ...] = ()
+
+    @Lazy
+    def declared(self) -> Declared:
+        """What the loop and its body give names to. Bodies that a rewrite leaves alone keep it."""
+        inside = declared(self.body)
+        return replace(inside, loops=inside.loops | {self.var})
 
 
 @dataclass(frozen=True)
@@ -90,6 +106,11 @@ class If:
     condition: Expr
     then: Body
     orelse: Body = ()
+
+    @Lazy
+    def declared(self) -> Declared:
+        """What both branches give names to."""
+        return declared((*self.then, *self.orelse))
 
 
 @dataclass(frozen=True)
@@ -190,6 +211,23 @@ def walk(body: Body) -> Iterator[Stmt]:
         elif isinstance(s, If):
             left += reversed(s.orelse)
             left += reversed(s.then)
+
+
+def declared(body: Body) -> Declared:
+    """What a body gives names to: loops, lets, local buffers in program order."""
+    loops, lets = set[str](), set[str]()
+    buffers: list[Buffer] = []
+    for s in body:
+        if isinstance(s, (For, If)):
+            inside = s.declared
+            loops |= inside.loops
+            lets |= inside.lets
+            buffers += inside.buffers
+        elif isinstance(s, Let):
+            lets.add(s.name)
+        elif isinstance(s, Alloc):
+            buffers.append(s.buffer)
+    return Declared(frozenset(loops), frozenset(lets), tuple(buffers))
 
 
 def exprs_of(s: Stmt) -> tuple[Expr, ...]:
@@ -303,6 +341,7 @@ __all__ = [
     "Body",
     "Buffer",
     "Check",
+    "Declared",
     "For",
     "If",
     "Kernel",
@@ -313,6 +352,7 @@ __all__ = [
     "Slot",
     "Stmt",
     "Store",
+    "declared",
     "exprs_of",
     "map_body",
     "map_expr",

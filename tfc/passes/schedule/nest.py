@@ -20,6 +20,7 @@ from tfc.ir.kernel import (
     Let,
     Stmt,
     Store,
+    declared,
     exprs_of,
     map_body,
     map_exprs,
@@ -80,11 +81,13 @@ def locate(k: Kernel, var: str, rewrite: str) -> Place:
 def _search(body: Body, var: str, outer: tuple[For, ...], guards: tuple[Expr, ...]) -> Place | None:
     for s in body:
         found = None
+        if not isinstance(s, (For, If)) or var not in s.declared.loops:
+            continue
         if isinstance(s, For):
             if s.var == var:
                 return Place(s, outer, guards)
             found = _search(s.body, var, (*outer, s), guards)
-        elif isinstance(s, If):
+        else:
             found = _search(s.then, var, outer, (*guards, s.condition)) or _search(s.orelse, var, outer, guards)
         if found is not None:
             return found
@@ -147,7 +150,7 @@ def writes(s: Stmt, buffer: str) -> bool:
 
 def allocated(body: Body) -> frozenset[str]:
     """Names of the buffers that a body allocates, at any depth."""
-    return frozenset(s.buffer.name for s in walk(body) if isinstance(s, Alloc))
+    return frozenset(b.name for b in declared(body).buffers)
 
 
 def has_barrier(body: Body) -> bool:
@@ -156,18 +159,17 @@ def has_barrier(body: Body) -> bool:
 
 def buffer_table(k: Kernel) -> dict[str, Buffer]:
     """All buffers of a kernel by name, arguments and local ones."""
-    local = (s.buffer for s in walk(k.body) if isinstance(s, Alloc))
-    return {b.name: b for b in (*k.buffers, *local)}
+    return {b.name: b for b in (*k.buffers, *declared(k.body).buffers)}
 
 
 def let_names(body: Body) -> frozenset[str]:
-    return frozenset(s.name for s in walk(body) if isinstance(s, Let))
+    return declared(body).lets
 
 
 def names_of(k: Kernel) -> frozenset[str]:
     """Every name that a kernel gives to something."""
-    loops = (s.var for s in walk(k.body) if isinstance(s, For))
-    return frozenset((*buffer_table(k), *k.dims, *loops, *let_names(k.body)))
+    inside = declared(k.body)
+    return frozenset((*buffer_table(k), *k.dims, *inside.loops, *inside.lets))
 
 
 def check_free(k: Kernel, rewrite: str, where: str, names: Iterable[str]) -> None:
@@ -205,7 +207,22 @@ def rename_var(body: Body, old: str, new: str) -> Body:
 
 def replace_loop(k: Kernel, var: str, new: Callable[[For], Body]) -> Kernel:
     """The kernel with the loop over `var` replaced by statements."""
-    return replace(k, body=map_body(k.body, lambda s: new(s) if isinstance(s, For) and s.var == var else s))
+    return replace(k, body=_with_loop_replaced(k.body, var, new))
+
+
+def _with_loop_replaced(body: Body, var: str, new: Callable[[For], Body]) -> Body:
+    out: list[Stmt] = []
+    for s in body:
+        if not isinstance(s, (For, If)) or var not in s.declared.loops:
+            out.append(s)
+        elif isinstance(s, If):
+            then, orelse = _with_loop_replaced(s.then, var, new), _with_loop_replaced(s.orelse, var, new)
+            out.append(replace(s, then=then, orelse=orelse))
+        elif s.var == var:
+            out += new(s)
+        else:
+            out.append(replace(s, body=_with_loop_replaced(s.body, var, new)))
+    return tuple(out)
 
 
 def map_bodies(body: Body, f: Callable[[Body], Body]) -> Body:
