@@ -57,8 +57,9 @@ def _few_vectors(k: Kernel, target: Target) -> Kernel:
     count, most = 1 if g.few is None else extent_of(k, g.few), few(k, g, target)
     if isinstance(count, int):
         return streamed(k, g, target) if count <= most else k
-    some, many = attempt(k, streamed, g, target), attempt(k, _product, target)
-    if some is k or many is k:
+    some = attempt(k, streamed, g, target)
+    many = k if some is k else attempt(k, _product, target)
+    if many is k:
         return k
     # A tile of several costs a single one more than its own form does, where little is computed for what is read.
     one = attempt(k, streamed, replace(g, few=None), target) if by_rows(k, g) else k
