@@ -111,7 +111,7 @@ def near(dtype: DType, *points: float, width: int = 300) -> Array:
     return (both[:, None] + offsets).ravel().view(dtype.np)
 
 
-EDGES = (0.29, 0.3465, 0.5, 0.7071, 1.0, 1.4142, 1.5708, 3.1416, 10.0, 17.33, 18.02, 20.0, 87.34, 88.73, 103.98)
+EDGES = (0.29, 0.3465, 0.5, 0.7, 0.7071, 1.0, 1.4142, 1.5708, 3.1416, 10.0, 17.33, 18.02, 20.0, 87.34, 88.73, 103.98)
 """Where ranges end and expansions change their branch."""
 
 
