@@ -31,7 +31,7 @@ class Value(NamedTuple):
 
     @property
     def typed(self) -> str:
-        return f"{self.type} {self.text}"
+        return f"<{self.lanes} x {self.elem}> {self.text}" if self.lanes else f"{self.elem} {self.text}"
 
     @property
     def is_constant(self) -> bool:
@@ -112,8 +112,9 @@ class Writer:
         known = self._known.get(text)
         if known is not None:
             return known
-        level = max((v.level for v in operands), default=0)
-        at = len(self._scopes) - 1
+        level, at = 0, len(self._scopes) - 1
+        for v in operands:
+            level = max(level, v.level)
         while self._scopes[at].level > level:
             at -= 1
         return self._place(at, elem, lanes, text)

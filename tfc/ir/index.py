@@ -339,29 +339,35 @@ def subs(x: Dim, values: Mapping[str, Dim]) -> Dim:
     """`x` with symbols replaced; an `int` once every symbol has a value."""
     if isinstance(x, int) or not (x.symbols & values.keys()):
         return x
-    total: Dim = 0
+    terms: list[tuple[Monomial, int]] = []
     for monomial, c in x.terms:
-        product: Dim = c
+        product: Dim = 1
+        left: list[Atom] = []
         for atom in monomial:
-            if atom.is_symbol:
-                product = product * values.get(atom.name, Index.symbol(atom.name))
-            else:
+            if not atom.is_symbol:
                 product = product * FUNCTIONS[atom.name](subs(atom.args[0], values), subs(atom.args[1], values))
-        total = total + product
-    return total
+            elif atom.name in values:
+                product = product * values[atom.name]
+            else:
+                left.append(atom)
+        terms += [(_merge(tuple(left), m), c * d) for m, d in _terms(product)]
+    return _collect(terms)
 
 
 def simplify(x: Dim, ranges: Ranges) -> Dim:
     """`x` with symbols, quotients and rests that the ranges decide resolved."""
     if isinstance(x, int) or not any(_may_simplify(a, ranges) for m, _ in x.terms for a in m):
         return x
-    total: Dim = 0
+    terms: list[tuple[Monomial, int]] = []
     for monomial, c in x.terms:
-        product: Dim = c
-        for atom in monomial:
-            product = product * _simplify_atom(atom, ranges)
-        total = total + product
-    return total
+        if any(_may_simplify(a, ranges) for a in monomial):
+            product: Dim = c
+            for atom in monomial:
+                product = product * _simplify_atom(atom, ranges)
+            terms += _terms(product)
+        else:
+            terms.append((monomial, c))
+    return _collect(terms)
 
 
 def _may_simplify(atom: Atom, ranges: Ranges) -> bool:
