@@ -102,25 +102,24 @@ def expm1(t: Format, b: Builder, x: Expr) -> Expr:
 def sigmoid(t: Format, b: Builder, x: Expr) -> Expr:
     """Float32 within 1 ULP (0.974 over all 2^32 inputs), float64 within 2.
 
-    1 / (1 + e) or e / (1 + e) with e = exp(-|x|), the sum and the quotient with their errors. For negative x the
-    numerator is e without its power of two, which multiplies the quotient, so that subnormal results are rounded once.
+    1 / (1 + e) or e / (1 + e) with e = exp(-|x|) = 2^n (1 + s), the sum and the quotient with their errors. For
+    negative x the numerator is 1 + s, and 2^n multiplies the quotient, so that subnormal results are rounded once.
     """
     negative = b.let(x < 0.0)
-    r, _, bits = reduce(b, t, clamp(b, t, b.let(-absolute(x))), 2 * t.bias)
-    low, high = scales(b, t, bits)
-    scale = b.let(low * high)
-    s = b.let(exp_of_reduced(b, t, r))
-    p = b.let(s + 1.0)
-    p_error = b.let(s - (p - 1.0))
-    e = b.let(p * scale)
-    d = b.let(e + 1.0)
-    d_error = fma(p_error, scale, e - (d - 1.0))
-    top = b.let(select(negative, p, 1.0))
+    c = b.let(-absolute(x))
+    # 2^n may be subnormal: it is a normal number times another.
+    above = t.bias // 2
+    r, _, bits = reduce(b, t, b.let(select(c < t.exp_range[0], t.exp_range[0], c)), t.bias + above)
+    scale = b.let(bitcast(bits << t.mantissa, t.dtype) * 2.0**-above)
+    s = exp_less_1(b, t, r)
+    d = b.let(fma(s, scale, scale + 1.0))
+    d_error = fma(s, scale, scale - (d - 1.0))
     y = b.let(1.0 / d)
-    quotient = b.let(top * y)
-    rest = fma(-quotient, d, top) + fma(-quotient, d_error, select(negative, p_error, 0.0))
-    result = b.let(fma(rest, y, quotient))
-    return select(negative, result * low * high, result)
+    y_error = b.let(fma(-y, d_error, fma(-y, d, 1.0)))
+    top = b.let(select(negative, s, 0.0))
+    quotient = b.let(fma(y, top, y))
+    result = b.let(quotient + fma(quotient, y_error, fma(y, top, y - quotient)))
+    return select(negative, result * scale, result)
 
 
 TABLE: Table = {(f.__name__, t.dtype.name): partial(f, t) for t in FORMATS for f in (exp, expm1, sigmoid)}
