@@ -271,6 +271,28 @@ ended.set()
 for t in threads: t.join()
 print("done")
 """
+COMPILES = """
+os.environ["TFC_CACHE"] = "0"
+def compiled(k):
+    x = np.ones((3, 5), np.float32)
+    assert (tfc.compile(lambda x: softmax(x + k) * (5.0 * k))(x).round() == k).all()
+ended, number = threading.Event(), iter(range(1, 10**6))
+def work():
+    while not ended.is_set(): compiled(next(number))
+compiled(next(number))  # all modules are there
+thread = threading.Thread(target=work, daemon=True)
+thread.start()
+for _ in range(8):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        compiled(next(number))
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+ended.set()
+thread.join()
+print("done")
+"""
 EXIT = """
 tfc.set_num_threads(4)
 for k in range(4): check(k)
@@ -293,7 +315,9 @@ print("done")
 
 
 @pytest.mark.parametrize(
-    "body", [STRESS, FORKS, UPDATES, EXIT, SIGNALS], ids=["stress", "forks", "updates", "exit", "signals"]
+    "body",
+    [STRESS, FORKS, UPDATES, COMPILES, EXIT, SIGNALS],
+    ids=["stress", "forks", "updates", "compiles", "exit", "signals"],
 )
 def test_nothing_blocks_or_breaks(body: str) -> None:
     done = script(HEAD + body, PYTHONPATH=os.pathsep.join(sys.path), OPENBLAS_NUM_THREADS="1")

@@ -17,6 +17,7 @@ from tfc.passes.target import Target
 
 from . import cache as disk
 from .emit import emit_program
+from .forks import hold_in_forks
 from .pool import MOST, emit_pool, has_pool
 from .pool_process import Pool, default_threads
 
@@ -35,8 +36,7 @@ POOL_LEVEL = 0
 
 _RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 _numbers = itertools.count()
-_starting = threading.Lock()
-_pooling = threading.Lock()
+_making = threading.RLock()
 
 
 @cache
@@ -58,6 +58,7 @@ def _llvm() -> Any:
     import llvmlite.binding as llvm
 
     _version()
+    hold_in_forks(_making, llvm.ffi.lib._lock)  # llvmlite holds it in each call, those that free things among them
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     with contextlib.suppress(RuntimeError):  # where libm is part of libc
@@ -72,7 +73,7 @@ def _create_linker() -> Any:
 
 def _linker() -> Any:
     """The JIT's linker: it loads object images, whatever target they are for. There is one."""
-    with _starting:
+    with _making:
         return _create_linker()
 
 
@@ -95,7 +96,7 @@ def _create_pool() -> Pool:
 
 def _pool() -> Pool:
     """The pool of this process. Raises UnsupportedError where `TFC_NUM_THREADS` is no number of threads."""
-    with _pooling:
+    with _making:
         return _create_pool()
 
 
