@@ -200,7 +200,14 @@ def test_pow_float32() -> None:
     x, y = powers(np.random.default_rng(3), float32, 30000)
     with np.errstate(all="ignore"):
         reference = np.power(x.astype(float), y.astype(float))
-    check("pow", expanded("pow", float32, x, y), 0.6, (x, y), reference)
+    check("pow", expanded("pow", float32, x, y), 0.75, (x, y), reference)
+
+
+def test_powers_that_are_float32_are_exact() -> None:
+    x, y = (v.ravel().astype(np.float32) for v in np.meshgrid(np.arange(1, 4097), np.arange(13)))
+    exact = x.astype(float) ** y
+    x, y, exact = (v[exact <= 2**24] for v in (x, y, exact))
+    np.testing.assert_array_equal(expanded("pow", float32, x, y), exact)
 
 
 def test_pow_float64() -> None:
