@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -107,6 +109,27 @@ def test_the_program_that_trains_moves_nothing() -> None:
     assert fresh(c) == {True: True, False: True}
     c.run(c.y, x=x)
     assert fresh(c) == {True: True, False: True}
+
+
+def test_a_place_is_stale_for_whoever_asks_while_another_thread_looks() -> None:
+    c = Classifier()
+    x, e = numbers(7, ROWS), numbers(7, COLUMNS, seed=1)
+    call = c.session.prepare((c.w,), ())
+    call([])
+    places = call.classes[0].places  # type: ignore[attr-defined]
+    c.run(c.y, c.train, x=x, e=e)
+    asked: list[bool] = []
+
+    class Variables(list[Any]):
+        def __iter__(self) -> Iterator[Any]:
+            if not asked:
+                asked.append(False)
+                asked[0] = places.are_stale()
+            return super().__iter__()
+
+    places._variables = Variables(places._variables)
+    assert places.are_stale()
+    assert asked == [True]
 
 
 def test_a_run_that_fails_changes_neither_place() -> None:
