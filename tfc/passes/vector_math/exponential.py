@@ -26,11 +26,6 @@ def reduce(b: Builder, t: Format, x: Expr, bias: int, factor: Expr | None = None
     return r, n, b.let(bitcast(shifted, t.unsigned))
 
 
-def exp_of_reduced(b: Builder, t: Format, r: Expr) -> Expr:
-    """exp(r) - 1 for |r| <= 0.3467, by error relative to exp(r)."""
-    return fma(horner(r, t.exp), square(r), r)
-
-
 def scales(b: Builder, t: Format, bits: Expr) -> tuple[Expr, Expr]:
     """2^floor(n/2) and 2^ceil(n/2) from the bits of n with twice the format's bias.
 
@@ -38,12 +33,6 @@ def scales(b: Builder, t: Format, bits: Expr) -> tuple[Expr, Expr]:
     """
     half = b.let(bits >> 1)
     return b.let(bitcast(half << t.mantissa, t.dtype)), b.let(bitcast((bits - half) << t.mantissa, t.dtype))
-
-
-def exp_normal(b: Builder, t: Format, x: Expr, factor: Expr | None = None) -> Expr:
-    """exp(x factor) where the result is a normal number, as exactly as `exp`."""
-    r, _, bits = reduce(b, t, x, t.bias, factor)
-    return (exp_of_reduced(b, t, r) + 1.0) * bitcast(bits << t.mantissa, t.dtype)
 
 
 def clamp(b: Builder, t: Format, x: Expr) -> Expr:
@@ -62,7 +51,7 @@ def exp(t: Format, b: Builder, x: Expr) -> Expr:
 
 
 def exp_less_1(b: Builder, t: Format, r: Expr) -> Expr:
-    """What `exp_of_reduced` gives, by a shorter chain."""
+    """exp(r) - 1 for |r| <= 0.3467, by error relative to exp(r)."""
     squared = b.let(square(r))
     first, second, *rest = t.exp
     # The rest may be rounded more often: it is small beside the first two.
@@ -74,9 +63,9 @@ def is_normal(t: Format, low: float, high: float) -> bool:
     return low * LOG2_E >= 0.6 - t.bias and high * LOG2_E <= t.bias + 0.4
 
 
-def exp_within(b: Builder, t: Format, x: Expr) -> Expr:
-    """exp(x) for x between numbers that `is_normal` allows, as exactly as `exp`."""
-    r, _, bits = reduce(b, t, x, t.bias)
+def exp_within(b: Builder, t: Format, x: Expr, factor: Expr | None = None) -> Expr:
+    """exp(x factor) for a product between numbers that `is_normal` allows, as exactly as `exp`."""
+    r, _, bits = reduce(b, t, x, t.bias, factor)
     scale = b.let(bitcast(bits << t.mantissa, t.dtype))
     return fma(exp_less_1(b, t, r), scale, scale)
 
