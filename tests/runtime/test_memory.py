@@ -159,7 +159,21 @@ def test_no_more_than_a_limit_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     held.clear()
     again = [outputs.large((LARGE,), of) for _ in range(2)]
     assert {shown(a) for a in again} <= places
-    assert outputs._kept == 0
+    assert outputs._free == []
+
+
+def test_no_more_is_kept_than_was_in_use_at_once() -> None:
+    outputs, of = Outputs(), np.dtype(np.uint8)
+    result = outputs.large((LARGE,), of)
+    for k in range(1, 20):
+        result = outputs.large((LARGE + k,), of)
+        kept = sum(size for _, size, _ in outputs._free)
+        assert kept + result.nbytes <= 2 * (LARGE + k)
+    other = outputs.large((LARGE + 18,), of)
+    assert outputs._free == [], "what was kept last is used again"
+    del result, other
+    gc.collect()
+    assert sorted(size for _, size, _ in outputs._free) == [LARGE + 18, LARGE + 19]
 
 
 def test_results_outlive_the_session_and_each_other() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import math
 import weakref
@@ -81,15 +82,20 @@ LARGE = 16 << 20
 """Bytes from which on an array's memory is used again: what is smaller, the C library keeps for itself. The system
 clears what it gives, and that takes its time; and what begins at a cache line can be stored to past the caches."""
 KEPT = 1 << 30
-"""Bytes that are kept for arrays to come."""
+"""Bytes that are kept for arrays to come, at most."""
 
 
 class Outputs:
-    """Arrays for results. The memory of a large one is used again when no array shows it any more."""
+    """Arrays for results. The memory of a large one is used again when no array shows it any more.
+
+    With what is in use, no more is kept than was in use at once before; what goes first was kept longest.
+    """
 
     def __init__(self) -> None:
-        self._free: dict[int, list[Piece]] = {}
-        self._kept = 0
+        # Threads, and the ends of arrays at any moment, see each number and the list as a whole without a lock.
+        self._free: list[Piece] = []
+        self._used = 0
+        self._most = 0
 
     def maker(self, shape: Sequence[int], dtype: np.dtype[Any]) -> Callable[[Sequence[int], np.dtype[Any]], Array]:
         """What makes arrays of this shape and dtype."""
@@ -98,17 +104,36 @@ class Outputs:
     def large(self, shape: Sequence[int], dtype: np.dtype[Any]) -> Array:
         """A large array of any contents. Raises MemoryError and ValueError as `np.empty` does."""
         size = math.prod(shape) * dtype.itemsize
+        kept = self._take(size)
+        self._used += size
+        self._trim()
         try:
-            piece = self._free[size].pop()
-            self._kept -= size
-        except (KeyError, IndexError):
-            piece = _piece(size)
+            piece = kept or _piece(size)
+        except (MemoryError, ValueError):
+            self._used -= size
+            raise
+        self._most = max(self._most, self._used)
         # The array and its views keep the lease alive, and it tells when the last of them is gone.
         lease = (ctypes.c_char * size).from_address(piece[0])
         weakref.finalize(lease, self._give, piece).atexit = False
         return np.frombuffer(memoryview(lease), dtype).reshape(shape)
 
+    def _take(self, size: int) -> Piece | None:
+        """What is kept of this size."""
+        for piece in reversed(self._free.copy()):
+            if piece[1] == size:
+                with contextlib.suppress(ValueError):  # another thread took it
+                    self._free.remove(piece)
+                    return piece
+        return None
+
     def _give(self, piece: Piece) -> None:
-        if self._kept + piece[1] <= KEPT:
-            self._kept += piece[1]
-            self._free.setdefault(piece[1], []).append(piece)
+        self._used -= piece[1]
+        self._free.append(piece)
+        self._trim()
+
+    def _trim(self) -> None:
+        """Lets go of what is too much."""
+        while self._free and sum(size for _, size, _ in self._free.copy()) > min(self._most - self._used, KEPT):
+            with contextlib.suppress(IndexError):  # another thread took it
+                self._free.pop(0)
