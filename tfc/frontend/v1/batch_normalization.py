@@ -78,12 +78,16 @@ def batch_normalization(
         )
         images = fused is not False and x.shape.ndims == 4 and k in (1, 3)
         mean, variance = _moments(x, k, averages, momentum, training, images)
-        dims = [units if j == k else 1 for j in range(len(x.shape))] if k != len(x.shape) - 1 else None
+        mean, variance, beta, gamma = (_along(v, x, k) for v in (mean, variance, beta, gamma))
+        return normalized(x, mean, variance, beta, gamma, epsilon)
 
-        def wide(v: Any) -> Any:
-            return v if v is None or dims is None else reshape(v, dims)
 
-        return normalized(x, wide(mean), wide(variance), wide(beta), wide(gamma), epsilon)
+def _along(v: Any, x: Tensor, axis: int) -> Any:
+    """A vector in the shape in which it stands beside x along an axis."""
+    rank = len(x.shape)
+    if v is None or axis == rank - 1:
+        return v
+    return reshape(v, [x.shape[axis].value if j == axis else 1 for j in range(rank)])
 
 
 def _axis(x: Tensor, axis: Any) -> int:
