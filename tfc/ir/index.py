@@ -120,8 +120,11 @@ class Index:
     @Lazy
     def symbols(self) -> frozenset[str]:
         """Names of the symbols it depends on."""
-        atoms = [a for m, _ in self.terms for a in m]
-        return frozenset(s for a in atoms for s in ((a.name,) if a.is_symbol else symbols_of(*a.args)))
+        found = set[str]()
+        for monomial, _ in self.terms:
+            for a in monomial:
+                found.update(symbols_of(*a.args) if a.args else (a.name,))
+        return frozenset(found)
 
 
 def _terms(x: Dim) -> tuple[tuple[Monomial, int], ...]:
@@ -163,7 +166,8 @@ def _call(name: str, *args: Dim) -> Index:
 
 def symbols_of(*dims: Dim) -> frozenset[str]:
     """Names of all symbols in the dims."""
-    return frozenset(s for d in dims if isinstance(d, Index) for s in d.symbols)
+    found = [d.symbols for d in dims if isinstance(d, Index)]
+    return found[0] if len(found) == 1 else frozenset[str]().union(*found)
 
 
 def symbol_name(x: Dim) -> str | None:
@@ -419,17 +423,17 @@ def linear_in(x: Dim, name: str) -> tuple[Dim, Dim] | None:
     """`(c, rest)` with `x == c * name + rest` and neither depending on `name`; None where there is no such form."""
     if isinstance(x, int) or name not in x.symbols:
         return 0, x
-    symbol = Atom(name)
     coefficient: list[tuple[Monomial, int]] = []
     rest: list[tuple[Monomial, int]] = []
     for m, c in x.terms:
-        if symbol in m:
-            at = m.index(symbol)
-            coefficient.append(((*m[:at], *m[at + 1 :]), c))
+        at = [n for n, atom in enumerate(m) if atom.name == name and not atom.args]
+        if len(at) > 1 or any(atom.args and name in symbols_of(*atom.args) for atom in m):
+            return None
+        if at:
+            coefficient.append(((*m[: at[0]], *m[at[0] + 1 :]), c))
         else:
             rest.append((m, c))
-    first, second = _collect(coefficient), _of_sorted(tuple(rest))
-    return None if name in symbols_of(first, second) else (first, second)
+    return _collect(coefficient), _of_sorted(tuple(rest))
 
 
 def product(dims: Iterable[Dim]) -> Dim:

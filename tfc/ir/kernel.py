@@ -86,11 +86,15 @@ class For:
     grain: Dim = 1
     private: tuple[str, ...] = ()
 
+    def around(self, body: Body) -> For:
+        """The same loop with another body. Rewrites ask for it so often that `dataclasses.replace` is felt."""
+        return For(self.var, self.extent, body, self.kind, self.grain, self.private)
+
     @Lazy
     def declared(self) -> Declared:
         """What the loop and its body give names to. Bodies that a rewrite leaves alone keep it."""
         inside = declared(self.body)
-        return replace(inside, loops=inside.loops | {self.var})
+        return Declared(inside.loops | {self.var}, inside.lets, inside.buffers)
 
 
 @dataclass(frozen=True)
@@ -162,6 +166,11 @@ class Kernel:
     buffers: tuple[Buffer, ...]
     dims: tuple[str, ...]
     body: Body
+
+    @Lazy
+    def declared(self) -> Declared:
+        """What its body gives names to."""
+        return declared(self.body)
 
 
 @dataclass(frozen=True)
@@ -264,7 +273,7 @@ def map_body(body: Body, statement: Callable[[Stmt], Stmt | Body], expr: Callabl
     for s in body:
         if isinstance(s, For):
             inner = map_body(s.body, statement, expr)
-            s = s if inner is s.body else replace(s, body=inner)
+            s = s if inner is s.body else s.around(inner)
         elif isinstance(s, If):
             then, orelse = map_body(s.then, statement, expr), map_body(s.orelse, statement, expr)
             s = s if then is s.then and orelse is s.orelse else replace(s, then=then, orelse=orelse)

@@ -38,16 +38,30 @@ class Facts:
     opaque: frozenset[str] = frozenset()
 
     @Lazy
+    def _hash(self) -> int:
+        return hash((self.spans, self.holds, self.opaque))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @Lazy
     def ranges(self) -> Ranges:
         """The spans as numbers, where they have such."""
-        out: dict[str, tuple[int | None, int | None]] = dict.fromkeys(self.opaque, (None, None))
-        for s in self.spans:
-            out[s.name] = (bounds(s.low, out)[0], bounds(s.high, out)[1])
-        return out
+        return _with_spans(dict.fromkeys(self.opaque, (None, None)), self.spans)
 
     def within(self, spans: Iterable[Span]) -> Facts:
         """The same with further, inner spans."""
-        return Facts((*self.spans, *spans), self.holds, self.opaque)
+        further = tuple(spans)
+        inner = Facts((*self.spans, *further), self.holds, self.opaque)
+        vars(inner)["ranges"] = _with_spans(dict(self.ranges), further)
+        return inner
+
+
+def _with_spans(ranges: dict[str, tuple[int | None, int | None]], spans: Iterable[Span]) -> Ranges:
+    """Ranges to which those of spans were added."""
+    for s in spans:
+        ranges[s.name] = (bounds(s.low, ranges)[0], bounds(s.high, ranges)[1])
+    return ranges
 
 
 def lower(x: Dim, spans: Iterable[Span], ranges: Ranges) -> Dim | None:
@@ -73,8 +87,9 @@ def upper(x: Dim, spans: Iterable[Span], ranges: Ranges) -> Dim | None:
 
 
 def _eliminate(x: Index, span: Span, ranges: Ranges) -> Iterator[Dim]:
-    for linear in (x,) if linear_in(x, span.name) is not None else _free(x, ranges, span.name):
-        form = linear_in(linear, span.name)
+    whole = linear_in(x, span.name)
+    forms = (whole,) if whole is not None else (linear_in(free, span.name) for free in _free(x, ranges, span.name))
+    for form in forms:
         if form is None:
             continue
         c, rest = form

@@ -189,7 +189,7 @@ def carried(loop: For, buffers: Mapping[str, Buffer], facts: Facts) -> tuple[Acc
     }
     touched = [a for a in uses.values() if a.buffer not in own]
     for a, b in combinations_with_replacement(touched, 2):
-        if not conflict(a, b, buffers, at_once=loop.kind == "parallel"):
+        if not conflict(a, b, buffers, at_once=loop.kind == "parallel") or _of_one_iteration(a, b, loop, facts):
             continue
         for guarded in (False, True):
             between = distances(_inside(a, loop), _inside(b, loop), (loop,), facts, guarded=guarded)
@@ -198,6 +198,18 @@ def carried(loop: For, buffers: Mapping[str, Buffer], facts: Facts) -> tuple[Acc
         else:
             return a, b
     return None
+
+
+def _of_one_iteration(a: Access, b: Access, loop: For, facts: Facts) -> bool:
+    """Whether some index of both accesses is the same multiple of the loop's variable, plus what it does not change."""
+    if a.buffer != b.buffer:
+        return False
+    inner = facts.opaque.union(x.var for x in (*a.loops, *b.loops))
+    for i, j in zip(a.index, b.index, strict=True):
+        form = linear_in(i, loop.var)
+        if i == j and form is not None and isinstance(form[0], int) and form[0] and not symbols_of(form[1]) & inner:
+            return True
+    return False
 
 
 def _inside(a: Access, loop: For) -> Access:

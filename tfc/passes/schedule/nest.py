@@ -159,7 +159,7 @@ def has_barrier(body: Body) -> bool:
 
 def buffer_table(k: Kernel) -> dict[str, Buffer]:
     """All buffers of a kernel by name, arguments and local ones."""
-    return {b.name: b for b in (*k.buffers, *declared(k.body).buffers)}
+    return {b.name: b for b in (*k.buffers, *k.declared.buffers)}
 
 
 def let_names(body: Body) -> frozenset[str]:
@@ -168,8 +168,7 @@ def let_names(body: Body) -> frozenset[str]:
 
 def names_of(k: Kernel) -> frozenset[str]:
     """Every name that a kernel gives to something."""
-    inside = declared(k.body)
-    return frozenset((*buffer_table(k), *k.dims, *inside.loops, *inside.lets))
+    return frozenset((*buffer_table(k), *k.dims, *k.declared.loops, *k.declared.lets))
 
 
 def check_free(k: Kernel, rewrite: str, where: str, names: Iterable[str]) -> None:
@@ -221,7 +220,7 @@ def _with_loop_replaced(body: Body, var: str, new: Callable[[For], Body]) -> Bod
         elif s.var == var:
             out += new(s)
         else:
-            out.append(replace(s, body=_with_loop_replaced(s.body, var, new)))
+            out.append(s.around(_with_loop_replaced(s.body, var, new)))
     return tuple(out)
 
 
@@ -231,7 +230,7 @@ def map_bodies(body: Body, f: Callable[[Body], Body]) -> Body:
     def inside(s: Stmt) -> Stmt:
         if isinstance(s, For):
             new = map_bodies(s.body, f)
-            return s if new is s.body else replace(s, body=new)
+            return s if new is s.body else s.around(new)
         if isinstance(s, If):
             then, orelse = map_bodies(s.then, f), map_bodies(s.orelse, f)
             return s if then is s.then and orelse is s.orelse else replace(s, then=then, orelse=orelse)
@@ -274,7 +273,7 @@ def map_accesses(body: Body, buffer: str, to: Callable[[Shape], tuple[str, Shape
 def nested(loops: Iterable[For], body: Body) -> Body:
     """Loops around a body, the first outermost."""
     for loop in reversed(tuple(loops)):
-        body = (replace(loop, body=body),)
+        body = (loop.around(body),)
     return body
 
 
@@ -302,7 +301,7 @@ def facts_at(k: Kernel, loops: Iterable[For], guards: Iterable[Expr] = ()) -> Fa
     loops = tuple(loops)
     holds = tuple(loop.extent - 1 for loop in loops if not isinstance(loop.extent, int))
     conditions = tuple(fact for g in guards for fact in condition_facts(g))
-    return Facts(spans_of(loops), (*conditions, *holds), let_names(k.body))
+    return Facts(spans_of(loops), (*conditions, *holds), k.declared.lets)
 
 
 def condition_facts(e: Expr) -> tuple[Dim, ...]:

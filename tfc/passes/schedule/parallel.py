@@ -81,8 +81,9 @@ def _mark(k: Kernel, var: str, target: Target, grain: int, depth: int = 0, aroun
         return k
     marked = k
     if depth == 0 or (least is not None and least >= min(CALL, grain)):
-        marked = attempt(k, _parallel, var, grain_of(each, grain))
-        if marked is k:
+        kinds = _written_again(loop)
+        marked = k if kinds else attempt(k, _parallel, var, grain_of(each, grain))
+        if marked is k and "store" not in kinds:
             marked = attempt(k, _partial, var, each, grain)
     if marked is not k:
         around += 1
@@ -91,6 +92,14 @@ def _mark(k: Kernel, var: str, target: Target, grain: int, depth: int = 0, aroun
     for inner in list(_loops(loop.body)):
         marked = _mark(marked, inner.var, target, grain, depth + 1, around)
     return marked
+
+
+def _written_again(loop: For) -> set[str]:
+    """How a loop writes elements that all its iterations write: `store`, or the combiners of accumulations."""
+    inside = loop.declared
+    own, names = {b.name for b in inside.buffers}, inside.lets | {loop.var}
+    writes = (a for a in accesses(loop.body) if a.writes and a.buffer not in own)
+    return {a.kind for a in writes if not a.guards and not symbols_of(*a.index) & names}
 
 
 def _partial(k: Kernel, var: str, each: Dim, grain: int) -> Kernel:

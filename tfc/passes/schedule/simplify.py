@@ -23,7 +23,9 @@ def simplify_kernel(k: Kernel) -> Kernel:
 
 
 def _body(body: Body, facts: Facts) -> Body:
-    return tuple(new for s in body for new in _statement(s, facts))
+    new = tuple([part for s in body for part in _statement(s, facts)])
+    same = len(new) == len(body) and all(a is b for a, b in zip(new, body, strict=True))
+    return body if same else new
 
 
 def _statement(s: Stmt, facts: Facts) -> Body:
@@ -34,13 +36,19 @@ def _statement(s: Stmt, facts: Facts) -> Body:
 
     def expr(e: Expr) -> Expr:
         if isinstance(e, At):
-            return At(simplify(e.index, facts.ranges))
-        return replace(e, index=tidy(e.index, facts)) if isinstance(e, Load) else e
+            at = simplify(e.index, facts.ranges)
+            return e if at is e.index else At(at)
+        if isinstance(e, Load):
+            index = tidy(e.index, facts)
+            return e if index == e.index else replace(e, index=index)
+        return e
 
     if isinstance(s, (Store, Accumulate)):
-        return (replace(s, index=tidy(s.index, facts), value=map_expr(s.value, expr)),)
+        index, value = tidy(s.index, facts), map_expr(s.value, expr)
+        return (s if index == s.index and value is s.value else replace(s, index=index, value=value),)
     if isinstance(s, Let):
-        return (replace(s, value=map_expr(s.value, expr)),)
+        value = map_expr(s.value, expr)
+        return (s if value is s.value else replace(s, value=value),)
     if isinstance(s, Check):
         return (replace(s, condition=map_expr(s.condition, expr)),)
     return (s,)
@@ -52,11 +60,14 @@ def _loop(s: For, facts: Facts) -> Body:
         return ()
     if extent == 1:
         return _body(substitute(s.body, {s.var: 0}), facts)
-    s = replace(s, extent=extent)
+    s = s if extent == s.extent else replace(s, extent=extent)
     inner = facts.within(spans_of((s,)))
-    runs = () if isinstance(extent, int) else (extent - 1,)
-    body = _body(s.body, replace(inner, holds=(*inner.holds, *runs)))
-    return (replace(s, body=body),) if body else ()
+    if not isinstance(extent, int):
+        inner = replace(inner, holds=(*inner.holds, extent - 1))
+    body = _body(s.body, inner)
+    if not body:
+        return ()
+    return (s if body is s.body else s.around(body),)
 
 
 def _condition(s: If, facts: Facts) -> Body:
