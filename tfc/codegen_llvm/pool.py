@@ -5,8 +5,8 @@
     void @tfc_parallel(ptr body, ptr context, i64 extent, i64 grain, i64 private, i64 threads)
     void @tfc_pool_child()              to be called in the child of a fork
 
-`tfc_parallel` calls `body(context, begin, end, own, 1)` on ranges that make up `0 .. extent`, of `grain` iterations at
-least, and returns when all have ended. `own` is null on the calling thread, elsewhere `private` bytes of that thread's.
+`tfc_parallel` calls `body(context, begin, end, own, 1)` on ranges that make up `0 .. extent`, of a part of `grain`
+iterations at least, and returns when all have ended. `own` is null on the calling thread, elsewhere `private` bytes of that thread's.
 Ranges are handed out by a counter, several to a thread, so a thread that is held up keeps one of them and no more. A
 call while another is under way runs its loop itself: the threads are busy, and the results are the same.
 
@@ -30,6 +30,8 @@ SPINS = 200
 """Looks before a thread sleeps: some microseconds, so that loops in a row find it awake and others the core free."""
 RANGES = 16
 """Ranges per thread at most: a range that is late holds up a join by little."""
+PARTS = 8
+"""Ranges that a grain may be cut into: with few grains, whole ones would leave one thread waiting for another's last."""
 STACK = 8 << 20
 """Bytes of a thread's stack, which kernels' local buffers stand on."""
 
@@ -89,7 +91,7 @@ def emit_pool(triple: str) -> str:
     machine = _MACHINES[_architecture(triple)]
     text = "\n".join((_STATE, _CALLS, _SYSTEM, _CALLER, _WORKER, _SIZE))
     values = {"futex": machine.futex, "pause": machine.pause, "state": machine.state, "set_state": machine.set_state}
-    body = Template(text).substitute(values, most=MOST, spins=SPINS, ranges=RANGES, stack=STACK)
+    body = Template(text).substitute(values, most=MOST, spins=SPINS, ranges=RANGES, parts=PARTS, stack=STACK)
     return f'source_filename = "tfc pool"\ntarget triple = "{triple}"\n{body}\n{machine.declarations}\n'
 
 
@@ -225,8 +227,10 @@ ready:
 publish:
   %all = add nuw nsw i64 %there, 1
   %most = mul nuw nsw i64 %all, $ranges
-  %worth = udiv i64 %extent, %grain
-  %fair = call i64 @llvm.umin.i64(i64 %worth, i64 %most)
+  %parts = mul nuw nsw i64 %extent, $parts
+  %shares = udiv i64 %parts, %grain
+  %whole = call i64 @llvm.umin.i64(i64 %shares, i64 %extent)
+  %fair = call i64 @llvm.umin.i64(i64 %whole, i64 %most)
   %ranges = call i64 @llvm.umax.i64(i64 %fair, i64 1)
   %rounded = add i64 %extent, %ranges
   %last = sub i64 %rounded, 1
