@@ -17,7 +17,7 @@ from .loops import parallelise, split, unroll, vectorise
 from .nest import ScheduleError, accesses, allocated, buffer_table, locate, replace_loop, spans_of
 from .staging import stage
 
-GRAIN = 64_000 * CYCLE
+GRAIN = 24_000 * CYCLE
 """What is worth a thread: waking one on a core that rests takes up to 9 us, and the count is up to three times high."""
 CALL = 500 * CYCLE
 """What a loop inside of others takes at least where the call of its function is not to be felt."""
