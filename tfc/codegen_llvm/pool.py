@@ -6,9 +6,9 @@
     void @tfc_pool_child()              to be called in the child of a fork
 
 `tfc_parallel` calls `body(context, begin, end, own, 1)` on ranges that make up `0 .. extent`, of a part of `grain`
-iterations at least, and returns when all have ended. `own` is null on the calling thread, elsewhere `private` bytes of that thread's.
-Ranges are handed out by a counter, several to a thread, so a thread that is held up keeps one of them and no more. A
-call while another is under way runs its loop itself: the threads are busy, and the results are the same.
+iterations at least, and returns when all have ended. `own` is null on the calling thread, elsewhere `private` bytes of
+that thread's. Ranges are handed out by a counter, several to a thread, so a thread that is held up keeps one of them
+and no more. A call while another is under way runs its loop itself: the threads are busy, and the results are the same.
 
 Everything turns on `@word`: the number of the job, which is odd while threads may join it, above the count of the
 threads that have joined and not left. A job is published by a new number. A thread joins by adding 1 to the count of an
@@ -31,7 +31,7 @@ SPINS = 200
 RANGES = 16
 """Ranges per thread at most: a range that is late holds up a join by little."""
 PARTS = 8
-"""Ranges that a grain may be cut into: with few grains, whole ones would leave one thread waiting for another's last."""
+"""Ranges that a grain may be cut into: of few whole grains one thread would wait for another's last."""
 STACK = 8 << 20
 """Bytes of a thread's stack, which kernels' local buffers stand on."""
 
