@@ -55,17 +55,14 @@ class Execution:
         bound = self._bound.get(shapes) or self.bind(shapes)
         if self._unready:
             self._check_variables()
-        places = bound.loaded.places
         if not self.updated:
+            places = bound.loaded.places
             if places.are_stale():
                 with self.state.updating:
                     places.freshen()
             return bound.run(arrays)
         with self.state.updating:
-            if places.are_stale():
-                places.freshen()
-            outputs = bound.run(arrays)
-            places.were_written()
+            outputs = _run_alone(bound, arrays)
             for v in self.updated:
                 v.ready = True
         return outputs
@@ -76,12 +73,7 @@ class Execution:
             self._check_variables()
             arrays += [v.memory for v in self.before]
             shapes = tuple([a.shape for a in arrays])
-            bound = self._bound.get(shapes) or self.bind(shapes)
-            places = bound.loaded.places
-            if places.are_stale():
-                places.freshen()
-            outputs = bound.run(arrays)
-            places.were_written()
+            outputs = _run_alone(self._bound.get(shapes) or self.bind(shapes), arrays)
             first = len(outputs) - len(self.after)
             for v, array in zip(self.after, outputs[first:], strict=True):
                 v.array = array
@@ -120,6 +112,16 @@ class Execution:
             raise ShapeError(f"what is fed does not fit together: {fed}")
         self.classes.append(loaded)
         return Bound(loaded, dims)
+
+
+def _run_alone(bound: Bound, arrays: Sequence[Array]) -> list[Array]:
+    """A run that may write variables, while no other does."""
+    places = bound.loaded.places
+    if places.are_stale():
+        places.freshen()
+    outputs = bound.run(arrays)
+    places.were_written()
+    return outputs
 
 
 def _read_variables(pure: Graph) -> list[Value]:
