@@ -14,7 +14,19 @@ from typing import Any
 
 from tfc.ir.errors import ShapeError
 from tfc.ir.graph import Graph, Node, Value, rebuild
-from tfc.ir.index import FUNCTIONS, Dim, Index, bounds, linear_in, maximum, minimum, simplify, subs, symbols_of
+from tfc.ir.index import (
+    FUNCTIONS,
+    Dim,
+    Index,
+    bounds,
+    linear_in,
+    maximum,
+    minimum,
+    simplify,
+    subs,
+    symbol_name,
+    symbols_of,
+)
 from tfc.ir.op import Shapes
 
 Guard = tuple[Dim, Dim]
@@ -80,7 +92,7 @@ class Decided(Shapes):
         """Takes two dims for equal, and one of them, if it is a symbol, for the other's name."""
         self.keep(a, b)
         for one, other in ((a, b), (b, a)):
-            name = _symbol(one)
+            name = symbol_name(one)
             if name is not None and name not in symbols_of(other):
                 self.learn(name, other)
                 return other
@@ -156,13 +168,6 @@ def _joins(d: Dim) -> bool:
     return any((a.name == "broadcast" and not a.is_symbol) or any(map(_joins, a.args)) for a in atoms)
 
 
-def _symbol(d: Dim) -> str | None:
-    if isinstance(d, Index) and len(d.symbols) == 1:
-        (name,) = d.symbols
-        return name if d == Index.symbol(name) else None
-    return None
-
-
 def specialize(graph: Graph, fed: Sequence[tuple[int, ...]]) -> ShapeClass:
     """The shape class of a pure graph that feeds of these shapes (one per placeholder, in order) belong to.
 
@@ -186,7 +191,7 @@ def _open_shape(placeholder: Node, k: int, rank: int) -> tuple[Dim, ...]:
 
 
 def _symbol_values(dims: tuple[Dim, ...], shape: tuple[int, ...]) -> list[tuple[str, int]]:
-    return [(name, size) for d, size in zip(dims, shape, strict=True) if (name := _symbol(d)) is not None]
+    return [(name, size) for d, size in zip(dims, shape, strict=True) if (name := symbol_name(d)) is not None]
 
 
 def _infer_again(graph: Graph, inputs: Mapping[Node, tuple[Dim, ...]], shapes: Decided) -> Graph:
